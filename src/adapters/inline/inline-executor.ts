@@ -1,0 +1,56 @@
+import type { Handler } from '../../model/handler.ts';
+import type { Executor, Invocation, ReportOutcome } from '../../ports/executor.ts';
+
+/**
+ * Runs handlers in the orchestrator's own thread. A handler that returns a plain value is done at once and
+ * costs no promise.
+ */
+export class InlineExecutor implements Executor {
+  readonly capabilities = { remote: false, virtualTime: true };
+
+  submit(invocations: readonly Invocation[], report: ReportOutcome): void {
+    for (let i = 0; i < invocations.length; i++) runOne(invocations[i] as Invocation, report);
+  }
+
+  /** The signal of the attempt is all there is to stop code in the own thread. */
+  cancel(): void {}
+
+  close(): void {}
+}
+
+function runOne(invocation: Invocation, report: ReportOutcome): void {
+  let returned: unknown;
+  try {
+    returned = invocation.within(callHandler);
+    if (!isThenable(returned)) {
+      report(invocation, { ok: true, output: returned });
+      return;
+    }
+  } catch (thrown) {
+    report(invocation, { ok: false, thrown });
+    return;
+  }
+  listen(returned, invocation, report);
+}
+
+function listen(promise: PromiseLike<unknown>, invocation: Invocation, report: ReportOutcome): void {
+  try {
+    promise.then(
+      (output) => report(invocation, { ok: true, output }),
+      (thrown: unknown) => report(invocation, { ok: false, thrown }),
+    );
+  } catch (thrown) {
+    // A thenable of the host's own can throw out of `then`.
+    report(invocation, { ok: false, thrown });
+  }
+}
+
+function callHandler(invocation: Invocation): unknown {
+  return (invocation.run as Handler<never, never>)(invocation.context);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -1,0 +1,164 @@
+/**
+ * What can have happened to one run. Events are facts in the past tense and the only thing that is persisted;
+ * everything else is folded from them.
+ *
+ * Who may make them: `decide`, nobody else. Who may read them: everybody.
+ *
+ * E1  `seq` counts from 1 without a gap within a run.
+ * E2  An event names a task by its path, whatever scope the task lies in.
+ * E3  An event never changes its meaning: a new meaning is a new `schemaVersion` with an upcaster.
+ */
+import type { TaskFailure } from '../model/failure.ts';
+import type { TaskPath } from '../model/path.ts';
+
+interface Fact<Type extends string> {
+  readonly type: Type;
+  readonly runId: string;
+  /** Position in the log of the run, from 1. */
+  readonly seq: number;
+  /** When it was decided: milliseconds since 1970, by the orchestrator's clock. */
+  readonly at: number;
+}
+
+interface TaskFact<Type extends string> extends Fact<Type> {
+  readonly path: TaskPath;
+}
+
+interface AttemptFact<Type extends string> extends TaskFact<Type> {
+  /** From 1. */
+  readonly attempt: number;
+}
+
+/** Why the body of an attempt was told to stop. */
+export type StopCause = 'timeout' | 'total_timeout' | 'heartbeat' | 'cancelled' | 'run_failed';
+
+/** Why a task was skipped: a dependency did not complete, or its `when` said no. */
+export type SkipCause =
+  | { readonly kind: 'dependency'; readonly path: TaskPath }
+  | { readonly kind: 'condition' };
+
+/** Why a task was cancelled: by somebody, with the run, or because another task failed. */
+export type CancelCause = 'task_cancelled' | 'run_cancelled' | 'run_failed';
+
+export interface RunCreated extends Fact<'RunCreated'> {
+  readonly workflowId: string;
+  readonly workflowVersion: number;
+  readonly input: unknown;
+  /** Added to the priority of each of its tasks. */
+  readonly priority: number;
+  /** The key under which it was started once only, if any. */
+  readonly key?: string;
+}
+export interface RunStarted extends Fact<'RunStarted'> {}
+export interface RunPaused extends Fact<'RunPaused'> {}
+export interface RunResumed extends Fact<'RunResumed'> {}
+export interface RunCancelRequested extends Fact<'RunCancelRequested'> {
+  readonly reason: TaskFailure;
+}
+export interface RunCompleted extends Fact<'RunCompleted'> {}
+export interface RunFailed extends Fact<'RunFailed'> {
+  /** The task that failed first. */
+  readonly path: TaskPath;
+  readonly failure: TaskFailure;
+}
+export interface RunCancelled extends Fact<'RunCancelled'> {
+  readonly reason: TaskFailure;
+}
+export interface TaskStarted extends AttemptFact<'TaskStarted'> {
+  /** When this attempt runs out of time, if it has a limit. */
+  readonly timeoutAt?: number;
+  /** When the task as a whole runs out of time, if it has a limit. */
+  readonly deadlineAt?: number;
+}
+export interface TaskCompleted extends AttemptFact<'TaskCompleted'> {
+  readonly output: unknown;
+}
+export interface TaskFailed extends AttemptFact<'TaskFailed'> {
+  readonly failure: TaskFailure;
+  /** The body had not ended when its grace was over. */
+  readonly abandoned?: true;
+}
+export interface TaskRetryScheduled extends AttemptFact<'TaskRetryScheduled'> {
+  readonly failure: TaskFailure;
+  /** When the next attempt may start. */
+  readonly dueAt: number;
+  readonly abandoned?: true;
+}
+export interface TaskStopRequested extends AttemptFact<'TaskStopRequested'> {
+  readonly cause: StopCause;
+  readonly reason: TaskFailure;
+}
+export interface TaskCancelled extends AttemptFact<'TaskCancelled'> {
+  readonly cause: CancelCause;
+  readonly abandoned?: true;
+}
+export interface TaskSkipped extends TaskFact<'TaskSkipped'> {
+  readonly cause: SkipCause;
+}
+export interface TaskProgressed extends AttemptFact<'TaskProgressed'> {
+  readonly progress: unknown;
+}
+export interface TaskPriorityChanged extends TaskFact<'TaskPriorityChanged'> {
+  readonly priority: number;
+}
+export interface ConditionEvaluated extends TaskFact<'ConditionEvaluated'> {
+  readonly result: boolean;
+  /** What the predicate threw; the task then fails without an attempt. */
+  readonly failure?: TaskFailure;
+}
+/** A task opened a child scope; `path` is the prefix of the paths in it. */
+export interface ScopeOpened extends TaskFact<'ScopeOpened'> {}
+/** All tasks of a child scope have ended; it is folded to its outputs. */
+export interface ScopeClosed extends TaskFact<'ScopeClosed'> {
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** Everything that can stand in the log of a run. */
+export type RunEvent =
+  | RunCreated
+  | RunStarted
+  | RunPaused
+  | RunResumed
+  | RunCancelRequested
+  | RunCompleted
+  | RunFailed
+  | RunCancelled
+  | TaskStarted
+  | TaskCompleted
+  | TaskFailed
+  | TaskRetryScheduled
+  | TaskStopRequested
+  | TaskCancelled
+  | TaskSkipped
+  | TaskProgressed
+  | TaskPriorityChanged
+  | ConditionEvaluated
+  | ScopeOpened
+  | ScopeClosed;
+
+/** The name of an event. */
+export type RunEventType = RunEvent['type'];
+
+/** The current version of the shape of each event; `replay` brings older ones up to it. */
+export const EVENT_SCHEMA_VERSIONS: Readonly<Record<RunEventType, number>> = {
+  RunCreated: 1,
+  RunStarted: 1,
+  RunPaused: 1,
+  RunResumed: 1,
+  RunCancelRequested: 1,
+  RunCompleted: 1,
+  RunFailed: 1,
+  RunCancelled: 1,
+  TaskStarted: 1,
+  TaskCompleted: 1,
+  TaskFailed: 1,
+  TaskRetryScheduled: 1,
+  TaskStopRequested: 1,
+  TaskCancelled: 1,
+  TaskSkipped: 1,
+  TaskProgressed: 1,
+  TaskPriorityChanged: 1,
+  ConditionEvaluated: 1,
+  ScopeOpened: 1,
+  ScopeClosed: 1,
+};

@@ -1,0 +1,96 @@
+/**
+ * Locks for code that is not a task, and the limits of how much runs at once.
+ *
+ * Owns: nothing of its own; it looks after the rows of the ledger for locks and limits. Who may call it: the host.
+ *
+ * CC1  Locks asked for together are taken together or not at all, so asking in any order cannot deadlock.
+ * CC2  Each grant of a lock has a greater token than every one before it.
+ */
+import { checkChoice, checkInteger } from '../../model/checks.ts';
+import { checkLockNeeds, type LockMode } from '../../model/needs.ts';
+import type { Claims, Grant } from '../resources/claims.ts';
+import type { Ledger } from '../resources/ledger.ts';
+import { lockNeed } from '../resources/lock-row.ts';
+import { checkWait, type WaitOptions } from '../resources/resource-manager.ts';
+import { CAPACITY_MAX, type Row } from '../resources/row.ts';
+
+/** How a lock is asked for. */
+export interface LockOptions extends WaitOptions {
+  /** Default `exclusive`. */
+  readonly mode?: LockMode;
+}
+
+/** Locks that were taken together. */
+export interface LockGrant extends Grant {
+  readonly names: readonly string[];
+}
+
+export class ConcurrencyController {
+  readonly #ledger: Ledger;
+  readonly #claims: Claims;
+  readonly #global: Row;
+  readonly #wake: () => void;
+
+  constructor(ledger: Ledger, claims: Claims, global: Row, wake: () => void) {
+    this.#ledger = ledger;
+    this.#claims = claims;
+    this.#global = global;
+    this.#wake = wake;
+  }
+
+  /**
+   * Waits for a lock, or for several taken together.
+   *
+   * @throws OrchestratorError `ID_INVALID`, `OPTION_INVALID`, `WAIT_TIMEOUT`, `WAIT_ABORTED`, `QUEUE_FULL`
+   */
+  async acquireLock(name: string | readonly string[], options: LockOptions = {}): Promise<LockGrant> {
+    const at = 'acquireLock';
+    const wait = checkWait(options, at);
+    const mode =
+      options.mode === undefined
+        ? 'exclusive'
+        : checkChoice(options.mode, `${at}/mode`, ['exclusive', 'shared']);
+    const asked = (typeof name === 'string' ? [name] : name) as readonly string[];
+    const locks = checkLockNeeds(
+      Array.isArray(asked) ? asked.map((one) => ({ name: one, mode })) : asked,
+      at,
+    );
+    const needs = locks.map((lock) => lockNeed(this.#ledger, lock));
+    const grant = await this.#claims.request(needs, {
+      ...wait,
+      what: `${at}(${locks.map((lock) => lock.name).join(', ')})`,
+    });
+    return { names: locks.map((lock) => lock.name), token: grant.token, release: grant.release };
+  }
+
+  /** Gives locks back. @throws OrchestratorError `GRANT_RELEASED` the second time */
+  releaseLock(grant: LockGrant): void {
+    grant.release();
+  }
+
+  /** How many tasks may be in progress at once; `undefined` without a limit. */
+  get limit(): number | undefined {
+    const limit = this.#global.capacity / this.#global.scale;
+    return limit >= CAPACITY_MAX ? undefined : limit;
+  }
+
+  /**
+   * Changes how many tasks may be in progress at once. A higher limit starts waiting tasks at once; under a lower
+   * one running tasks end, and none starts until there are fewer.
+   *
+   * @param limit - 1 to 1,000,000, or `undefined` for no limit
+   * @throws OrchestratorError `OPTION_INVALID`
+   */
+  setLimit(limit: number | undefined): void {
+    this.#ledger.setCapacity(
+      this.#global,
+      limit === undefined ? CAPACITY_MAX : checkInteger(limit, 'setLimit', 1, 1_000_000),
+    );
+    this.#wake();
+  }
+
+  /** How many tasks are in progress, as the limit counts them. */
+  get running(): number {
+    return this.#global.used / this.#global.scale;
+  }
+}

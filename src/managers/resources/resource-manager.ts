@@ -1,0 +1,151 @@
+/**
+ * Resources: what there is, what is used, and grants of amounts for code that is not a task.
+ *
+ * Owns: nothing of its own; it looks after the rows of the ledger whose keys begin with `resource:`. Who may
+ * call it: the host.
+ *
+ * RM1  used never exceeds capacity, except that a capacity can be cut below what is used: then nothing more is
+ *      taken until it fits (I28).
+ * RM2  Amounts of several resources are taken together or not at all.
+ */
+import { nearestName } from '../../base/nearest.ts';
+import {
+  checkDuration,
+  checkKeys,
+  checkNumber,
+  checkRecord,
+  checkSignal,
+  type Duration,
+} from '../../model/checks.ts';
+import { refuse } from '../../model/errors.ts';
+import { checkResourceNeeds } from '../../model/needs.ts';
+import type { Claims, Grant } from './claims.ts';
+import type { Ledger } from './ledger.ts';
+import { CAPACITY_MAX, type Row } from './row.ts';
+
+/** How a request waits. */
+export interface WaitOptions {
+  /** Higher is served earlier, among requests and tasks alike. Default 0. */
+  readonly priority?: number;
+  /** How long to wait. Default: for ever. */
+  readonly timeout?: Duration;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
+
+/** The state of one resource, in the numbers in which it was declared. */
+export interface ResourceUsage {
+  readonly name: string;
+  readonly kind: 'resource' | 'rate' | 'budget';
+  readonly capacity: number;
+  readonly used: number;
+  readonly free: number;
+}
+
+const WAIT_KEYS: ReadonlySet<string> = new Set(['priority', 'timeout', 'signal', 'mode']);
+
+/** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function checkWait(
+  given: unknown,
+  at: string,
+): {
+  readonly priority: number;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+} {
+  const options = checkRecord(given, at, 'an object of options') as WaitOptions;
+  checkKeys(options, WAIT_KEYS, at);
+  return {
+    priority: options.priority === undefined ? 0 : checkNumber(options.priority, `${at}/priority`, -1e9, 1e9),
+    timeoutMs:
+      options.timeout === undefined ? undefined : checkDuration(options.timeout, `${at}/timeout`, true),
+    signal: checkSignal(options.signal, `${at}/signal`),
+  };
+}
+
+export class ResourceManager {
+  readonly #ledger: Ledger;
+  readonly #claims: Claims;
+  readonly #wake: () => void;
+
+  constructor(ledger: Ledger, claims: Claims, wake: () => void) {
+    this.#ledger = ledger;
+    this.#claims = claims;
+    this.#wake = wake;
+  }
+
+  /**
+   * Takes amounts of resources, all at once, when they are free.
+   *
+   * @param amounts - by resource name, each above 0 and at most its capacity
+   * @returns the grant; give it back with `releaseResource` or its own `release`
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`, `WAIT_TIMEOUT`, `WAIT_ABORTED`, `QUEUE_FULL`
+   */
+  async allocateResource(
+    amounts: Readonly<Record<string, number>>,
+    options: WaitOptions = {},
+  ): Promise<Grant> {
+    const at = 'allocateResource';
+    const wait = checkWait(options, at);
+    const needs = checkResourceNeeds(amounts, at).map(({ name, amount }) => {
+      const row = this.#row(name, at);
+      if (row.unitsOf(amount, `${at}/${name}`) > row.capacity) {
+        throw refuse('RESOURCE_UNSCHEDULABLE', {
+          at: `${at}/${name}`,
+          found: String(amount),
+          allowed: `at most its whole capacity of ${row.capacity / row.scale}`,
+        });
+      }
+      return { row, amount };
+    });
+    return this.#claims.request(needs, { ...wait, what: `${at}(${Object.keys(amounts).join(', ')})` });
+  }
+
+  /** Gives a grant back. @throws OrchestratorError `GRANT_RELEASED` the second time */
+  releaseResource(grant: Grant): void {
+    grant.release();
+  }
+
+  /**
+   * Changes how much there is. More wakes who waits; less than what is used lets nothing new start until it fits.
+   *
+   * @param capacity - from 0, which pauses whoever needs the resource
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `OPTION_INVALID`
+   */
+  setCapacity(name: string, capacity: number): void {
+    const row = this.#row(name, 'setCapacity');
+    this.#ledger.setCapacity(row, checkNumber(capacity, 'setCapacity', 0, CAPACITY_MAX / row.scale));
+    this.#wake();
+  }
+
+  /** The state of a resource. @throws OrchestratorError `RESOURCE_UNKNOWN` */
+  usage(name: string): ResourceUsage {
+    const row = this.#row(name, 'usage');
+    const { scale } = row;
+    return {
+      name: row.name,
+      kind: row.kind as ResourceUsage['kind'],
+      capacity: row.capacity / scale,
+      used: row.used / scale,
+      free: row.free / scale,
+    };
+  }
+
+  /** The names of all resources. */
+  names(): readonly string[] {
+    return [...this.#ledger.rows()].filter((row) => row.key.startsWith('resource:')).map((row) => row.name);
+  }
+
+  #row(name: string, at: string): Row {
+    const row = this.#ledger.row(`resource:${name}`);
+    if (row !== undefined) return row;
+    const nearest = nearestName(name, this.names());
+    throw refuse('RESOURCE_UNKNOWN', {
+      at,
+      found: `the unknown resource ${JSON.stringify(String(name).slice(0, 60))}`,
+      allowed:
+        this.names().slice(0, 20).join(', ') || 'resources declared in open({ resources }); there are none',
+      hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
+    });
+  }
+}

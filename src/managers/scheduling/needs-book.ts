@@ -1,0 +1,153 @@
+/**
+ * Finds for each task the rows of the ledger that it needs: the global limit, that of its workflow, the slot
+ * and rate of its agent, its resources, its locks.
+ *
+ * Owns: the declared limits. Who may call it: the task scheduler, and the managers that change limits.
+ *
+ * B1  A task whose needs can never be met is refused before its run starts.
+ * B2  Tasks with equal needs are in one group.
+ */
+import { nearestName } from '../../base/nearest.ts';
+import { refuse } from '../../model/errors.ts';
+import type { CompiledPlan } from '../../model/plan.ts';
+import type { AnyTask, TaskPolicies } from '../../model/task.ts';
+import type { Group, Ledger, Need } from '../resources/ledger.ts';
+import { lockNeed } from '../resources/lock-row.ts';
+import { CAPACITY_MAX, type Row } from '../resources/row.ts';
+
+/** How much an agent may do at once and in a span of time. */
+export interface AgentLimits {
+  readonly concurrency?: number;
+  readonly rate?: { readonly limit: number; readonly perMs: number };
+}
+
+/** The needs of the tasks of one plan. */
+export interface BoundPlan {
+  readonly groups: readonly Group[];
+}
+
+export class NeedsBook {
+  readonly #ledger: Ledger;
+  readonly #global: Row;
+  readonly #agents: ReadonlyMap<string, AgentLimits>;
+  readonly #bound = new WeakMap<CompiledPlan, BoundPlan>();
+
+  constructor(ledger: Ledger, concurrency: number | undefined, agents: ReadonlyMap<string, AgentLimits>) {
+    this.#ledger = ledger;
+    this.#agents = agents;
+    // Declared even without a limit, so that one can be set while tasks run.
+    this.#global = ledger.declare({
+      key: 'concurrency',
+      name: 'all tasks',
+      kind: 'concurrency',
+      capacity: concurrency ?? CAPACITY_MAX,
+    });
+  }
+
+  /** The row of the limit over all tasks. */
+  get global(): Row {
+    return this.#global;
+  }
+
+  /**
+   * The needs of all tasks of a plan; worked out once.
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`
+   */
+  bind(plan: CompiledPlan): BoundPlan {
+    const known = this.#bound.get(plan);
+    if (known !== undefined) return known;
+    const shared: Need[] = [{ row: this.#global, amount: 1 }];
+    if (plan.concurrency !== undefined)
+      shared.push({ row: this.#workflowRow(plan, plan.concurrency), amount: 1 });
+    // Most tasks share one object of policies, so most look-ups end here.
+    const byPolicies = new Map<TaskPolicies, Group>();
+    const groups: Group[] = [];
+    for (let i = 0; i < plan.size; i++) {
+      const task = plan.tasks[i] as AnyTask;
+      let group = byPolicies.get(task.policies);
+      if (group === undefined) {
+        group = this.#groupOf(
+          task,
+          shared,
+          `workflow ${JSON.stringify(plan.name)} task ${JSON.stringify(task.taskId)}`,
+        );
+        byPolicies.set(task.policies, group);
+      }
+      groups.push(group);
+    }
+    const bound = { groups };
+    this.#bound.set(plan, bound);
+    return bound;
+  }
+
+  /** The rows of an agent: its slots and, if it has one, its rate. */
+  agentRows(agent: string): readonly Row[] {
+    const limits = this.#agents.get(agent);
+    const slots = this.#ledger.declare({
+      key: `agent:${agent}`,
+      name: agent,
+      kind: 'agent',
+      capacity: limits?.concurrency ?? CAPACITY_MAX,
+    });
+    if (limits?.rate === undefined) return [slots];
+    const { limit, perMs } = limits.rate;
+    return [
+      slots,
+      this.#ledger.declare({ key: `rate:${agent}`, name: agent, kind: 'rate', capacity: limit, perMs }),
+    ];
+  }
+
+  #workflowRow(plan: CompiledPlan, concurrency: number): Row {
+    const row = this.#ledger.declare({
+      key: `concurrency:${plan.workflowId}`,
+      name: plan.workflowId,
+      kind: 'concurrency',
+      capacity: concurrency,
+    });
+    // A later version of the workflow may say another number: the newest one counts.
+    this.#ledger.setCapacity(row, concurrency);
+    return row;
+  }
+
+  #groupOf(task: AnyTask, shared: readonly Need[], at: string): Group {
+    const { agentAssigned, resources, locks } = task.policies;
+    const needs = [...shared];
+    if (agentAssigned !== undefined)
+      for (const row of this.agentRows(agentAssigned)) needs.push({ row, amount: 1 });
+    for (const { name, amount } of resources)
+      needs.push(this.#resourceNeed(name, amount, `${at}/resourceRequirements/${name}`));
+    for (const lock of locks) needs.push(lockNeed(this.#ledger, lock));
+    const group = this.#ledger.group(needs, at);
+    group.holders++;
+    return group;
+  }
+
+  #resourceNeed(name: string, amount: number, at: string): Need {
+    const row = this.#ledger.row(`resource:${name}`);
+    if (row === undefined) throw this.#unknownResource(name, at);
+    if (row.unitsOf(amount, at) > row.capacity) {
+      throw refuse('RESOURCE_UNSCHEDULABLE', {
+        at,
+        found: `${amount} of ${JSON.stringify(name)}`,
+        allowed: `at most its whole capacity of ${row.capacity / row.scale}`,
+      });
+    }
+    return { row, amount };
+  }
+
+  #unknownResource(name: string, at: string): Error {
+    const names = [...this.#ledger.rows()]
+      .filter((row) => row.key.startsWith('resource:'))
+      .map((row) => row.name);
+    const nearest = nearestName(name, names);
+    return refuse('RESOURCE_UNKNOWN', {
+      at,
+      found: `the unknown resource ${JSON.stringify(name)}`,
+      allowed:
+        names.length === 0
+          ? 'resources declared in open({ resources }); there are none'
+          : names.slice(0, 20).join(', '),
+      hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
+    });
+  }
+}

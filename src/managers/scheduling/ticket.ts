@@ -1,0 +1,68 @@
+/**
+ * One attempt of one task on its way: waiting for its needs, in progress, over.
+ *
+ * Owns: what an attempt needs while it lives (its signal, its timers, what it holds). Who may change it: the
+ * task scheduler (where it waits) and the attempt manager (while its body runs).
+ *
+ * TK1  A ticket holds its needs exactly from `admitted` to the end of `running`.
+ * TK2  It goes through its phases forwards only: delayed, waiting, admitted, running, over.
+ */
+
+import type { StopCause } from '../../machine/events.ts';
+import type { RunState, ScopeState } from '../../machine/state.ts';
+import type { TaskFailure } from '../../model/failure.ts';
+import type { Group } from '../resources/ledger.ts';
+import type { Waiter, WaiterComparator } from '../resources/need-group.ts';
+import type { Timer } from './timers.ts';
+
+/** What the scheduler needs to know of a run. */
+export interface ScheduledRun {
+  readonly runId: string;
+  /** Runs are numbered in the order of their submission. */
+  readonly submission: number;
+  readonly state: RunState;
+  /** The needs of the tasks of a plan, by task number. */
+  groupOf(scope: ScopeState, index: number): Group;
+}
+
+export type TicketPhase = 'delayed' | 'waiting' | 'admitted' | 'running' | 'over';
+
+export class Ticket implements Waiter {
+  readonly run: ScheduledRun;
+  /** Changes only when the state of the run is read again. */
+  scope: ScopeState;
+  readonly index: number;
+  readonly group: Group;
+  rank = 0;
+  subRank = 0;
+  readonly order: number;
+  by: WaiterComparator | undefined;
+  queued = false;
+  phase: TicketPhase = 'waiting';
+  /** The attempt it stands for; 0 until it has started. */
+  attempt = 0;
+  /** Whether `TaskStarted` is in the log although the body was never run; after a reload. */
+  started = false;
+  /** What it holds was not given back yet. */
+  holding = false;
+  /** Why its body was told to stop. */
+  stop: { readonly cause: StopCause; readonly reason: TaskFailure; readonly thrown: unknown } | undefined;
+  controller: AbortController | undefined;
+  /** The time limit of the attempt, or the wait for its start. */
+  timer: Timer | undefined;
+  /** The total time limit of the task. */
+  deadlineTimer: Timer | undefined;
+  heartbeatTimer: Timer | undefined;
+  /** The grace of a body that was told to stop. */
+  graceTimer: Timer | undefined;
+  /** The fencing token of its locks; greater than those of all earlier holders. */
+  fence = 0;
+
+  constructor(run: ScheduledRun, scope: ScopeState, index: number, order: number) {
+    this.run = run;
+    this.scope = scope;
+    this.index = index;
+    this.group = run.groupOf(scope, index);
+    this.order = order;
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * Carries out what the machine says of attempts: runs their bodies, watches their time, stops them, hands
+ * their outcomes in.
+ *
+ * Owns: the timers and signals of attempts. Who may call it: the run loop, with durable instructions; executors,
+ * with outcomes.
+ *
+ * AM1  A body starts only after its `TaskStarted` is durable, and not at all when it was told to stop by then.
+ * AM2  Each attempt hands in one outcome; what comes later is dropped.
+ * AM3  A body that was told to stop and does not end is given up on after its grace.
+ * AM4  When a ticket is over, no timer of it is left.
+ */
+
+import type { RunCommand } from '../../machine/commands.ts';
+import type { StopCause } from '../../machine/events.ts';
+import type { Abort, Dispatch, EvaluateCondition, RetryAt } from '../../machine/instructions.ts';
+import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
+import { CREATED, IN_PROGRESS, RETRYING } from '../../machine/transitions.ts';
+import type { ErrorCode } from '../../model/error-codes.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import { describeFailure, isMarkedFatal, type TaskFailure, timeoutFailure } from '../../model/failure.ts';
+import type { AnyTask, Condition } from '../../model/task.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Executor, Invocation, Outcome } from '../../ports/executor.ts';
+import type { Random } from '../../ports/random.ts';
+import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
+import type { Ticket } from '../scheduling/ticket.ts';
+import type { Timers } from '../scheduling/timers.ts';
+import { Attempt, type AttemptServices, collectDependencies, readable, takeIn } from './attempt.ts';
+import type { Handlers } from './handlers.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** What an attempt manager is made of. */
+export interface AttemptManagerParts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly scheduler: TaskScheduler;
+  readonly handlers: Handlers;
+  readonly executor: Executor;
+  readonly services: AttemptServices;
+  /** How long a body that was told to stop may take to end. */
+  readonly graceMs: number;
+  readonly submit: (run: LiveRun, command: RunCommand) => void;
+  /** Called when tasks may have become able to start. */
+  readonly wake: () => void;
+}
+
+const STOP_CODES: Readonly<Record<StopCause, ErrorCode>> = {
+  timeout: 'TASK_TIMEOUT',
+  total_timeout: 'TASK_TIMEOUT',
+  heartbeat: 'TASK_TIMEOUT',
+  cancelled: 'TASK_CANCELLED',
+  run_failed: 'TASK_CANCELLED',
+};
+
+export class AttemptManager {
+  readonly #parts: AttemptManagerParts;
+  readonly #report = (invocation: Invocation, outcome: Outcome): void =>
+    this.#take(invocation as Attempt, outcome);
+  #running = 0;
+  #closed = false;
+
+  constructor(parts: AttemptManagerParts) {
+    this.#parts = parts;
+  }
+
+  /** How many bodies are being executed. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Prepares a dispatch; the invocation is to be given to `submit` with the others of the same turn. */
+  prepare(run: LiveRun, { scope, index, attempt, timeoutAt, deadlineAt }: Dispatch): Attempt | undefined {
+    const ticket = run.ticketOf(scope, index);
+    if (ticket === undefined || ticket.phase === 'over') return undefined;
+    const task = scope.plan.tasks[index] as AnyTask;
+    ticket.attempt = attempt;
+    ticket.phase = 'running';
+    const invocation = new Attempt(
+      run,
+      ticket,
+      this.#parts.handlers.of(task),
+      this.#parts.executor,
+      this.#parts.services,
+    );
+    this.#running++;
+    if (timeoutAt !== undefined || deadlineAt !== undefined || task.policies.heartbeatMs !== undefined) {
+      this.#watchTime(invocation, task, deadlineAt);
+    }
+    return invocation;
+  }
+
+  /** Runs the bodies. */
+  submit(attempts: readonly Attempt[]): void {
+    let stopped = false;
+    for (const attempt of attempts) if (attempt.ticket.stop !== undefined) stopped = true;
+    if (!stopped) return this.#parts.executor.submit(attempts, this.#report);
+    // Told to stop before it began: it does not begin.
+    for (const attempt of attempts)
+      if (attempt.ticket.stop !== undefined) this.#fail(attempt, attempt.ticket.stop.thrown);
+    this.#parts.executor.submit(
+      attempts.filter((attempt) => !attempt.reported),
+      this.#report,
+    );
+  }
+
+  /** Tells the body of an attempt to stop. */
+  abort(run: LiveRun, { scope, index, cause, reason }: Abort): void {
+    const ticket = run.ticketOf(scope, index);
+    if (ticket === undefined || ticket.phase === 'over') return;
+    const byHost = cause === 'cancelled' ? run.cancelReason : undefined;
+    const thrown = new OrchestratorError(STOP_CODES[cause], reason.message, {
+      details: { runId: run.runId, path: pathIn(scope, index), cause },
+      ...(byHost === undefined ? undefined : { cause: byHost }),
+    });
+    ticket.stop = { cause, reason, thrown };
+    ticket.controller?.abort(thrown);
+    this.#parts.timers.stop(ticket.graceTimer);
+    const { attempt } = ticket;
+    ticket.graceTimer = this.#parts.timers.set(this.#parts.graceMs, () => {
+      const answer = this.#retryAnswer(scope.plan.tasks[index] as AnyTask, thrown, reason, attempt);
+      this.#parts.submit(run, { type: 'AbandonTask', at: 0, path: pathIn(scope, index), attempt, ...answer });
+    });
+  }
+
+  /** Lets a task wait for the time of its next attempt. */
+  retryAt(run: LiveRun, { scope, index, dueAt, deadlineAt }: RetryAt): void {
+    if (scope.status[index] !== RETRYING || run.ticketOf(scope, index) !== undefined) return;
+    const { clock, timers, scheduler, submit, wake } = this.#parts;
+    const ticket = scheduler.createTicket(run, scope, index);
+    ticket.phase = 'delayed';
+    run.setTicket(scope, index, ticket);
+    ticket.timer = timers.set(dueAt - clock.now(), () => {
+      ticket.timer = undefined;
+      if (run.isHeld) {
+        run.setTicket(scope, index, undefined);
+        run.held.push({ scope, index });
+      } else {
+        scheduler.enqueue(ticket);
+      }
+      wake();
+    });
+    if (deadlineAt === undefined) return;
+    const limitMs = (scope.plan.tasks[index] as AnyTask).policies.totalTimeoutMs ?? 0;
+    ticket.deadlineTimer = timers.set(deadlineAt - clock.now(), () => {
+      const failure = timeoutFailure(
+        `task ${JSON.stringify(pathIn(scope, index))} with all its attempts`,
+        limitMs,
+      );
+      submit(run, { type: 'ExpireTask', at: 0, path: pathIn(scope, index), failure });
+    });
+  }
+
+  /** Asks the `when` of a task. */
+  evaluate(run: LiveRun, { scope, index }: EvaluateCondition): void {
+    if (scope.status[index] !== CREATED || peekDetails(scope, index)?.condition !== undefined) return;
+    const path = pathIn(scope, index);
+    try {
+      const answer = run.within(askCondition, { run, scope, index });
+      if (typeof answer !== 'boolean') {
+        throw new OrchestratorError(
+          'CONDITION_FAILED',
+          `the condition of task ${JSON.stringify(path)} must answer true or false at once`,
+        );
+      }
+      this.#parts.submit(run, { type: 'RecordCondition', at: 0, path, result: answer });
+    } catch (thrown) {
+      run.thrown.set(path, thrown);
+      this.#parts.submit(run, {
+        type: 'RecordCondition',
+        at: 0,
+        path,
+        result: false,
+        failure: describeFailure(thrown),
+      });
+    }
+  }
+
+  /** Ends a ticket: its timers, its place in the queue, what it holds. */
+  end(ticket: Ticket): void {
+    if (ticket.phase === 'over') return;
+    const { timers, scheduler } = this.#parts;
+    if (ticket.phase === 'running') this.#running--;
+    ticket.phase = 'over';
+    scheduler.withdraw(ticket);
+    scheduler.release(ticket);
+    timers.stop(ticket.timer);
+    timers.stop(ticket.deadlineTimer);
+    timers.stop(ticket.heartbeatTimer);
+    timers.stop(ticket.graceTimer);
+    ticket.timer = ticket.deadlineTimer = ticket.heartbeatTimer = ticket.graceTimer = undefined;
+  }
+
+  /** Starts the time between two signs of life anew. */
+  heartbeat(attempt: Attempt): void {
+    const { heartbeatMs } = attempt.task.policies;
+    if (heartbeatMs === undefined || attempt.ticket.phase !== 'running' || attempt.reported) return;
+    this.#parts.timers.stop(attempt.ticket.heartbeatTimer);
+    attempt.ticket.heartbeatTimer = this.#parts.timers.set(heartbeatMs, () =>
+      this.#expire(
+        attempt,
+        'heartbeat',
+        timeoutFailure(`task ${JSON.stringify(attempt.path)} without a heartbeat`, heartbeatMs),
+      ),
+    );
+  }
+
+  /** Outcomes that come from now on are dropped: the attempts count as cut off by the end of the process. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #watchTime(attempt: Attempt, task: AnyTask, deadlineAt: number | undefined): void {
+    const { timers, clock } = this.#parts;
+    const { ticket } = attempt;
+    const { timeoutMs, totalTimeoutMs } = task.policies;
+    const name = `task ${JSON.stringify(attempt.path)}`;
+    if (timeoutMs !== undefined) {
+      ticket.timer = timers.set(timeoutMs, () =>
+        this.#expire(attempt, 'timeout', timeoutFailure(`attempt ${attempt.attempt} of ${name}`, timeoutMs)),
+      );
+    }
+    if (deadlineAt !== undefined) {
+      const failure = timeoutFailure(`${name} with all its attempts`, totalTimeoutMs ?? 0);
+      ticket.deadlineTimer = timers.set(deadlineAt - clock.now(), () =>
+        this.#expire(attempt, 'total_timeout', failure),
+      );
+    }
+    this.heartbeat(attempt);
+  }
+
+  #expire(attempt: Attempt, cause: StopCause, reason: TaskFailure): void {
+    if (attempt.reported) return;
+    this.#parts.submit(attempt.liveRun, {
+      type: 'StopTask',
+      at: 0,
+      path: attempt.path,
+      attempt: attempt.attempt,
+      cause,
+      reason,
+    });
+  }
+
+  #take(attempt: Attempt, outcome: Outcome): void {
+    if (attempt.reported || this.#closed) return;
+    const { stop } = attempt.ticket;
+    if (!outcome.ok) return this.#fail(attempt, outcome.thrown);
+    if (stop !== undefined && stop.cause !== 'run_failed') return this.#fail(attempt, stop.thrown);
+    let output: unknown;
+    try {
+      output = takeIn(outcome.output, `output of task ${JSON.stringify(attempt.path)} `, 'plain data');
+    } catch (thrown) {
+      return this.#fail(attempt, thrown);
+    }
+    attempt.reported = true;
+    this.#parts.submit(attempt.liveRun, {
+      type: 'ReportSuccess',
+      at: 0,
+      path: attempt.path,
+      attempt: attempt.attempt,
+      output,
+    });
+  }
+
+  #fail(attempt: Attempt, thrown: unknown): void {
+    if (attempt.reported || this.#closed) return;
+    attempt.reported = true;
+    const { stop } = attempt.ticket;
+    // A body that was stopped for its time fails for that, whatever it throws when it notices.
+    const counted = stop === undefined ? thrown : stop.thrown;
+    const failure = stop === undefined ? describeFailure(thrown) : stop.reason;
+    attempt.liveRun.thrown.set(attempt.path, counted);
+    const answer = this.#retryAnswer(attempt.task, counted, failure, attempt.attempt);
+    this.#parts.submit(attempt.liveRun, {
+      type: 'ReportFailure',
+      at: 0,
+      path: attempt.path,
+      attempt: attempt.attempt,
+      failure,
+      ...answer,
+    });
+  }
+
+  /** Asks the host whether to try again; one that throws means no. */
+  #retryAnswer(
+    task: AnyTask,
+    thrown: unknown,
+    failure: TaskFailure,
+    attempt: number,
+  ): { readonly retry: boolean; readonly random: number } {
+    const { retry } = task.policies;
+    if (retry === undefined || isMarkedFatal(thrown)) return { retry: false, random: 0 };
+    const random = this.#parts.random.next();
+    if (retry.retryOn === undefined) return { retry: true, random };
+    try {
+      return { retry: retry.retryOn({ thrown, failure, attempt }) === true, random };
+    } catch {
+      return { retry: false, random };
+    }
+  }
+
+  /** Whether the log says that an attempt is in progress; after a reload. */
+  static isCurrent(scope: ScopeState, index: number, attempt: number): boolean {
+    return scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt;
+  }
+}
+
+function askCondition({
+  run,
+  scope,
+  index,
+}: {
+  readonly run: LiveRun;
+  readonly scope: ScopeState;
+  readonly index: number;
+}): unknown {
+  const when = (scope.plan.tasks[index] as AnyTask).policies.when as Condition<unknown, unknown>;
+  return when({ input: readable(run.state.input), dependencies: collectDependencies(scope, index) });
+}

@@ -1,0 +1,224 @@
+/**
+ * One attempt as its executor and its handler see it.
+ *
+ * Owns: nothing; it looks at the ticket and the run. Who may call it: executors take it as an invocation,
+ * handlers get its context.
+ *
+ * AT1  What a handler may never ask for is made only when it asks: signal, dependencies, log, clock.
+ * AT2  Every field of the context works when it is taken out of the context.
+ */
+import { copyGuarded, guardValue } from '../../base/values.ts';
+import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
+import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
+import { checkDuration } from '../../model/checks.ts';
+import type { DependencySpec } from '../../model/dependency.ts';
+import { OrchestratorError, refuse } from '../../model/errors.ts';
+import type {
+  AnyHandler,
+  HandlerClock,
+  HandlerContext,
+  HandlerLog,
+  HandlerRef,
+  HeldLocks,
+  SettledOutcome,
+} from '../../model/handler.ts';
+import type { AnyTask } from '../../model/task.ts';
+import type { Executor, Invocation } from '../../ports/executor.ts';
+import type { Ticket } from '../scheduling/ticket.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** What an attempt can ask of the world. */
+export interface AttemptServices {
+  signalOf(ticket: Ticket): AbortSignal;
+  heartbeat(attempt: Attempt): void;
+  progress(attempt: Attempt, value: unknown): void;
+  logOf(attempt: Attempt): HandlerLog;
+  now(): number;
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export class Attempt implements Invocation {
+  readonly liveRun: LiveRun;
+  readonly ticket: Ticket;
+  readonly path: string;
+  readonly attempt: number;
+  readonly run: AnyHandler | undefined;
+  readonly executor: Executor;
+  readonly context: HandlerContext<never, never>;
+  reported = false;
+  progressed = 0;
+
+  constructor(
+    liveRun: LiveRun,
+    ticket: Ticket,
+    run: AnyHandler | undefined,
+    executor: Executor,
+    services: AttemptServices,
+  ) {
+    this.liveRun = liveRun;
+    this.ticket = ticket;
+    this.path = pathIn(ticket.scope, ticket.index);
+    this.attempt = ticket.attempt;
+    this.run = run;
+    this.executor = executor;
+    this.context = new AttemptContext(this, services) as HandlerContext<unknown, unknown> as HandlerContext<
+      never,
+      never
+    >;
+  }
+
+  get runId(): string {
+    return this.liveRun.runId;
+  }
+
+  get task(): AnyTask {
+    return this.ticket.scope.plan.tasks[this.ticket.index] as AnyTask;
+  }
+
+  get handler(): HandlerRef {
+    return (
+      this.task.handlerRef ?? { kind: 'inline', name: `${this.ticket.scope.plan.name}/${this.task.taskId}` }
+    );
+  }
+
+  within<Result>(call: (invocation: Invocation) => Result): Result {
+    return this.liveRun.within(call, this);
+  }
+}
+
+class AttemptContext implements HandlerContext<unknown, unknown> {
+  readonly #attempt: Attempt;
+  readonly #services: AttemptServices;
+  #dependencies: unknown;
+
+  constructor(attempt: Attempt, services: AttemptServices) {
+    this.#attempt = attempt;
+    this.#services = services;
+  }
+
+  get runId(): string {
+    return this.#attempt.liveRun.runId;
+  }
+
+  get path(): string {
+    return this.#attempt.path;
+  }
+
+  get taskId(): string {
+    return this.#attempt.task.taskId;
+  }
+
+  get input(): unknown {
+    return readable(this.#attempt.liveRun.state.input);
+  }
+
+  get inputData(): unknown {
+    return readable(this.#attempt.task.inputData);
+  }
+
+  get dependencies(): unknown {
+    this.#dependencies ??= collectDependencies(this.#attempt.ticket.scope, this.#attempt.ticket.index);
+    return this.#dependencies;
+  }
+
+  get attempt(): number {
+    return this.#attempt.attempt;
+  }
+
+  get idempotencyKey(): string {
+    return `${this.#attempt.liveRun.runId}/${this.#attempt.path}`;
+  }
+
+  get signal(): AbortSignal {
+    return this.#services.signalOf(this.#attempt.ticket);
+  }
+
+  get heartbeat(): () => void {
+    return () => this.#services.heartbeat(this.#attempt);
+  }
+
+  get progress(): (value: unknown) => void {
+    return (value) => this.#services.progress(this.#attempt, value);
+  }
+
+  get locks(): HeldLocks {
+    return heldLocks(this.#attempt);
+  }
+
+  get log(): HandlerLog {
+    return this.#services.logOf(this.#attempt);
+  }
+
+  get clock(): HandlerClock {
+    const services = this.#services;
+    const attempt = this.#attempt;
+    return {
+      now: () => services.now(),
+      sleep: async (duration) =>
+        services.sleep(checkDuration(duration, 'clock.sleep', true), services.signalOf(attempt.ticket)),
+    };
+  }
+}
+
+/** The outputs that a task may see, by the names it gave its dependencies. */
+export function collectDependencies(scope: ScopeState, index: number): Readonly<Record<string, unknown>> {
+  const task = scope.plan.tasks[index] as AnyTask;
+  const entries: [string, unknown][] = [];
+  for (const spec of task.dependencySpecs) entries.push([spec.name, valueOf(scope, spec)]);
+  // fromEntries makes an own property of every name, also of `__proto__`.
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+function valueOf(scope: ScopeState, spec: DependencySpec): unknown {
+  const index = scope.plan.indexOf.get(spec.taskId) as number;
+  return spec.settled ? outcomeOf(scope, index) : readable(scope.outputs[index]);
+}
+
+function outcomeOf(scope: ScopeState, index: number): SettledOutcome<unknown> {
+  const status = scope.status[index] as number;
+  if (status === COMPLETED) return { status: 'completed', output: readable(scope.outputs[index]) };
+  const failure = peekDetails(scope, index)?.failure;
+  if (status === FAILED && failure !== undefined) return { status: 'failed', failure };
+  return { status: statusName(status) as 'skipped' | 'cancelled' };
+}
+
+/** Values that hold something that cannot be frozen (a date, a map, bytes): each reader gets its own copy. */
+const unfrozen = new WeakSet<object>();
+
+/**
+ * Takes a value of the host in: a frozen copy, and a note if parts of it cannot be frozen.
+ * @throws OrchestratorError `VALUE_UNSERIALISABLE`
+ */
+export function takeIn(value: unknown, at: string, allowed: string): unknown {
+  if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') return value;
+  if (value === null) return value;
+  const guarded = guardValue(value);
+  if (!guarded.ok)
+    throw refuse('VALUE_UNSERIALISABLE', {
+      at: `${at}${guarded.pointer}`,
+      found: guarded.found,
+      allowed,
+      hint: guarded.hint,
+    });
+  if (!guarded.shareable) unfrozen.add(guarded.value as object);
+  return guarded.value;
+}
+
+/** A value for a reader, who cannot change what other readers see. */
+export function readable(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && unfrozen.has(value) ? copyGuarded(value) : value;
+}
+
+function heldLocks(attempt: Attempt): HeldLocks {
+  const names = attempt.task.locks.map((lock) => lock.name);
+  return {
+    names,
+    token: (name) => {
+      if (names.includes(name)) return attempt.ticket.fence;
+      throw new OrchestratorError(
+        'LOCK_CONFLICT',
+        `task ${JSON.stringify(attempt.path)} does not hold the lock ${JSON.stringify(name)}; it holds: ${names.join(', ') || 'none'}`,
+      );
+    },
+  };
+}

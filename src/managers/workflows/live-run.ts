@@ -1,0 +1,166 @@
+/**
+ * One run in memory: its state, and everything in this process that belongs to it.
+ *
+ * Owns: the state, the tickets of its tasks, what was decided and is not durable yet, who waits for it. Who may
+ * change it: the run loop and the managers that it calls; the facade reads.
+ *
+ * LR1  `state` may be ahead of the store; what is shown outside never passes `durableSeq`.
+ * LR2  Each open attempt has one ticket.
+ * LR3  A command stays in `uncommitted` until its events are durable, so that none is lost when the state has
+ *      to be read again.
+ */
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import type { Refusal, RunCommand } from '../../machine/commands.ts';
+import type { RunEvent } from '../../machine/events.ts';
+import { initialState, type RunState, type ScopeState } from '../../machine/state.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import type { CompiledPlan } from '../../model/plan.ts';
+import { isRunFinished } from '../../model/status.ts';
+import type { Group } from '../resources/ledger.ts';
+import type { BoundPlan } from '../scheduling/needs-book.ts';
+import type { ScheduledRun, Ticket } from '../scheduling/ticket.ts';
+
+/** Told when a command was carried out and is durable, was refused, or could not be made durable. */
+export type Acknowledge = (refused: Refusal | OrchestratorError | undefined) => void;
+
+/** A command on its way. */
+export interface Envelope {
+  readonly run: LiveRun;
+  readonly command: RunCommand;
+  readonly acknowledge: Acknowledge | undefined;
+  /** Whether it was decided before, on a state that could not be made durable. */
+  repeated: boolean;
+}
+
+/** The run whose handler or listener is being executed, if any. */
+const currentRun = new AsyncLocalStorage<LiveRun>();
+
+/** The run that the calling code is a part of. */
+export function runOfCaller(): LiveRun | undefined {
+  return currentRun.getStore();
+}
+
+/** What a run is made of. */
+export interface LiveRunParts {
+  readonly runId: string;
+  readonly plan: CompiledPlan;
+  readonly bound: BoundPlan;
+  readonly submission: number;
+}
+
+export class LiveRun implements ScheduledRun {
+  readonly runId: string;
+  readonly plan: CompiledPlan;
+  readonly submission: number;
+  state: RunState;
+  /** The last `seq` that is durable. */
+  durableSeq = 0;
+  /** Decided, and not yet part of an append. */
+  pending: RunEvent[] = [];
+  /** The commands of `pending`. */
+  uncommitted: Envelope[] = [];
+  /** Part of the append that is under way. */
+  inFlight: readonly RunEvent[] = [];
+  inFlightEnvelopes: readonly Envelope[] = [];
+  /** Whether it is in the group that gathers for the next append. */
+  isGathered = false;
+  /** Its state is being read from the store; commands wait in `backlog`. */
+  isReloading = false;
+  backlog: Envelope[] = [];
+  /** Appends in a row that failed. */
+  failedAppends = 0;
+  /** Nothing of it starts; the ready tasks wait in `held`. */
+  isHeld = false;
+  readonly held: { readonly scope: ScopeState; readonly index: number }[] = [];
+  /** What was thrown by the last failed attempt of a task, as it was thrown; by path. */
+  readonly thrown = new Map<string, unknown>();
+  /** The reason given to `cancel`, as it was given. */
+  cancelReason: unknown;
+  /** Why nothing more is known of it in this process. */
+  lost: OrchestratorError | undefined;
+  /** Its end is durable. */
+  isOver = false;
+  isReleased = false;
+  readonly #bound: BoundPlan;
+  readonly #tickets: (Ticket | undefined)[][] = [];
+  readonly #readers = new Set<() => void>();
+  readonly #waiters: (() => void)[] = [];
+  readonly #context: AsyncResource;
+
+  constructor(parts: LiveRunParts) {
+    this.runId = parts.runId;
+    this.plan = parts.plan;
+    this.submission = parts.submission;
+    this.#bound = parts.bound;
+    this.state = initialState(parts.runId, parts.plan);
+    this.#context = currentRun.run(this, createContext);
+  }
+
+  groupOf(scope: ScopeState, index: number): Group {
+    if (scope.plan === this.plan) return this.#bound.groups[index] as Group;
+    throw new OrchestratorError(
+      'INTERNAL',
+      `the needs of scope ${JSON.stringify(scope.prefix)} were not worked out`,
+    );
+  }
+
+  ticketOf(scope: ScopeState, index: number): Ticket | undefined {
+    return this.#tickets[scope.number]?.[index];
+  }
+
+  setTicket(scope: ScopeState, index: number, ticket: Ticket | undefined): void {
+    let tickets = this.#tickets[scope.number];
+    if (tickets === undefined) this.#tickets[scope.number] = tickets = [];
+    tickets[index] = ticket;
+  }
+
+  /** All tickets, in no order. */
+  *tickets(): IterableIterator<Ticket> {
+    for (const tickets of this.#tickets) {
+      for (const ticket of tickets ?? []) if (ticket !== undefined) yield ticket;
+    }
+  }
+
+  forgetTickets(): void {
+    this.#tickets.length = 0;
+    this.held.length = 0;
+  }
+
+  /** Calls a function in the async context in which the run was started. */
+  within<Argument, Result>(call: (argument: Argument) => Result, argument: Argument): Result {
+    return this.#context.runInAsyncScope(call, undefined, argument);
+  }
+
+  /** Calls back whenever more events are durable, or the run is lost or released; returns how to stop it. */
+  onProgress(reader: () => void): () => void {
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
+  }
+
+  /** Calls back once, when the end of the run is durable or it is lost; at once if that is so already. */
+  onOver(callback: () => void): void {
+    if (this.isOver || this.lost !== undefined) callback();
+    else this.#waiters.push(callback);
+  }
+
+  /** Tells those who wait for the end. */
+  settle(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
+    this.notifyReaders();
+  }
+
+  notifyReaders(): void {
+    if (this.#readers.size === 0) return;
+    for (const reader of [...this.#readers]) reader();
+  }
+
+  /** Whether its end is decided, durable or not. */
+  get isFinished(): boolean {
+    return isRunFinished(this.state.status);
+  }
+}
+
+function createContext(): AsyncResource {
+  // No destroy hook: the context lives exactly as long as the run.
+  return new AsyncResource('TaskmasterRun', { requireManualDestroy: true });
+}

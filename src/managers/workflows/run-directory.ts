@@ -1,0 +1,78 @@
+/**
+ * The runs that this process knows.
+ *
+ * Owns: the table from id to run, and how many ended runs are kept. Who may call it: the facade and the run loop's
+ * owner.
+ *
+ * RD1  A run that has not ended is never forgotten.
+ * RD2  Of ended runs the last `retain` are kept; older ones are forgotten, first ended first.
+ */
+import { OrchestratorError } from '../../model/errors.ts';
+import type { LiveRun } from './live-run.ts';
+
+export class RunDirectory {
+  readonly #runs = new Map<string, LiveRun>();
+  readonly #ended = new Set<LiveRun>();
+  readonly #retain: number;
+  readonly #forget: (runs: readonly LiveRun[]) => void;
+  #submissions = 0;
+
+  /** @param forget - called with runs that were put out of the table */
+  constructor(retain: number, forget: (runs: readonly LiveRun[]) => void) {
+    this.#retain = retain;
+    this.#forget = forget;
+  }
+
+  /** The number of the next run. */
+  nextSubmission(): number {
+    return this.#submissions++;
+  }
+
+  add(run: LiveRun): void {
+    this.#runs.set(run.runId, run);
+  }
+
+  find(runId: string): LiveRun | undefined {
+    return this.#runs.get(runId);
+  }
+
+  /** @throws OrchestratorError `RUN_NOT_FOUND` */
+  get(runId: string): LiveRun {
+    const run = this.#runs.get(runId);
+    if (run === undefined) {
+      throw new OrchestratorError(
+        'RUN_NOT_FOUND',
+        `no run ${JSON.stringify(String(runId).slice(0, 80))} is known here; ended runs are forgotten after the last ${this.#retain}`,
+        {
+          details: { runId },
+        },
+      );
+    }
+    return run;
+  }
+
+  /** The runs that have not ended. */
+  unfinished(): readonly LiveRun[] {
+    return [...this.#runs.values()].filter((run) => !run.isOver);
+  }
+
+  all(): IterableIterator<LiveRun> {
+    return this.#runs.values();
+  }
+
+  /** Counts a run as ended. */
+  ended(run: LiveRun): void {
+    this.#ended.add(run);
+    if (this.#ended.size <= this.#retain) return;
+    const oldest = this.#ended.values().next().value;
+    if (oldest !== undefined) this.release(oldest);
+  }
+
+  /** Forgets a run. */
+  release(run: LiveRun): void {
+    if (this.#runs.get(run.runId) !== run) return;
+    this.#runs.delete(run.runId);
+    this.#ended.delete(run);
+    this.#forget([run]);
+  }
+}

@@ -1,0 +1,84 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { DependencyInput, DependencyOutputs } from './dependency.ts';
+import { type AnyTask, type Condition, Task, type TaskOptions } from './task.ts';
+import {
+  type AnyWorkflow,
+  type OutputsOf,
+  type SchemaInput,
+  type SchemaOutput,
+  Workflow,
+  type WorkflowData,
+  type WorkflowOptions,
+  workflowFromData,
+} from './workflow.ts';
+
+/** A task with `when` may be skipped, and then its dependents see `undefined`. */
+type OutputWith<Out, When> = When extends undefined ? Out : Out | undefined;
+
+/** No dependencies. */
+export type NoDependencies = Readonly<Record<never, never>>;
+
+/**
+ * Defines a task.
+ *
+ * @param taskId - its id, unique in the workflow
+ * @param options - what it depends on, needs and does; see `TaskOptions`
+ * @throws OrchestratorError `ID_INVALID`, `HANDLER_INVALID`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `DEPENDENCY_INVALID` …
+ * @example
+ * const parse = task('parse', { run: () => ({ words: 3 }) });
+ * const write = task('write', { dependencies: { parse }, run: ({ dependencies: { parse } }) => `${parse.words} words` });
+ */
+export function task<
+  const Id extends string,
+  Out = unknown,
+  const Deps extends DependencyInput = NoDependencies,
+  const When extends Condition<unknown, DependencyOutputs<Deps>> | undefined = undefined,
+>(taskId: Id, options: TaskOptions<unknown, Out, Deps, When>): Task<Id, OutputWith<Out, When>, unknown> {
+  return new Task(taskId, options);
+}
+
+/** `task` for runs whose input has a known type; made by `taskFor`. */
+export type TaskOf<In> = <
+  const Id extends string,
+  Out = unknown,
+  const Deps extends DependencyInput = NoDependencies,
+  const When extends Condition<In, DependencyOutputs<Deps>> | undefined = undefined,
+>(
+  taskId: Id,
+  options: TaskOptions<In, Out, Deps, When>,
+) => Task<Id, OutputWith<Out, When>, In>;
+
+/**
+ * `task` with the input type of a schema: handlers see `input` typed. The workflow validates the input, so its
+ * `input` option should name the same schema.
+ *
+ * @param _schema - any Standard Schema; only its type is used
+ */
+export function taskFor<Schema extends StandardSchemaV1>(
+  _schema: Schema,
+): TaskOf<StandardSchemaV1.InferOutput<Schema>> {
+  return (taskId, options) => new Task(taskId, options);
+}
+
+/**
+ * Defines a workflow from tasks, or from plain data such as parsed JSON.
+ *
+ * @param name - its name, which is also its id unless `workflowId` is given
+ * @throws OrchestratorError `DEFINITION_INVALID`, `ID_INVALID`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `LIMIT_EXCEEDED`
+ */
+export function defineWorkflow<
+  const Schema extends StandardSchemaV1 | undefined = undefined,
+  const Tasks extends readonly Task<string, unknown, SchemaOutput<Schema>>[] = readonly Task<
+    string,
+    unknown,
+    SchemaOutput<Schema>
+  >[],
+>(name: string, options: WorkflowOptions<Tasks, Schema>): Workflow<SchemaInput<Schema>, OutputsOf<Tasks>>;
+export function defineWorkflow(data: WorkflowData): Workflow<unknown, Readonly<Record<string, unknown>>>;
+export function defineWorkflow(
+  nameOrData: string | WorkflowData,
+  options?: WorkflowOptions<readonly AnyTask[], StandardSchemaV1 | undefined>,
+): AnyWorkflow {
+  if (typeof nameOrData === 'string' || options !== undefined) return new Workflow(nameOrData, options);
+  return workflowFromData(nameOrData);
+}

@@ -1,0 +1,151 @@
+/** What the catalogue says of one error code. */
+export interface ErrorCodeEntry {
+  /** One sentence: what went wrong, in general. */
+  readonly summary: string;
+  /** One sentence: what the reader does about it. */
+  readonly remedy: string;
+  /** Whether doing the same again later can succeed. */
+  readonly retryable: boolean;
+}
+
+function entry(summary: string, remedy: string, retryable = false): ErrorCodeEntry {
+  return { summary, remedy, retryable };
+}
+
+/**
+ * Every code that an `OrchestratorError` can carry. A test holds this list and docs/errors.md equal in both
+ * directions. A retired code is never used again with another meaning.
+ */
+export const ERROR_CODES = {
+  // Definitions
+  DEFINITION_INVALID: entry(
+    'A workflow or task definition has the wrong shape.',
+    'Give an object as described in the message.',
+  ),
+  ID_INVALID: entry(
+    'A name or id breaks the rule for ids.',
+    'Use 1 to 128 printable NFC characters without / [ ] # and without edge spaces.',
+  ),
+  ID_DUPLICATE: entry('Two tasks of one workflow have the same id.', 'Rename one of the two tasks.'),
+  DEPENDENCY_INVALID: entry(
+    'A list of dependencies has the wrong shape.',
+    'Give an object of tasks, or an array of task ids.',
+  ),
+  DEPENDENCY_UNKNOWN: entry(
+    'A task depends on one that is not in the workflow.',
+    'Add the missing task, or correct the name.',
+  ),
+  DEPENDENCY_SELF: entry('A task depends on itself.', 'Remove the dependency.'),
+  DEPENDENCY_CYCLE: entry(
+    'The dependencies run in a circle.',
+    'Remove one dependency of each cycle that the message prints.',
+  ),
+  HANDLER_INVALID: entry(
+    'A task has no handler, or one that cannot be called.',
+    'Give `run` a function, or `handler` a reference.',
+  ),
+  HANDLER_UNKNOWN: entry(
+    'A handler is named that was not registered.',
+    'Register it in `Orchestrator.open({ handlers })`, or correct the name.',
+  ),
+  OPTION_UNKNOWN: entry(
+    'An option does not exist.',
+    'Correct the spelling; the message names the nearest one.',
+  ),
+  OPTION_INVALID: entry(
+    'An option has a value of the wrong type or outside its range.',
+    'Give a value that the message allows.',
+  ),
+  OPTION_CONFLICT: entry('Two options exclude each other.', 'Give only one of them.'),
+  LIMIT_EXCEEDED: entry('A published limit was passed.', 'Stay below the limit that the message names.'),
+  VALUE_UNSERIALISABLE: entry(
+    'A value cannot be carried through the log.',
+    'Return plain data; the message points at the place.',
+  ),
+  INPUT_INVALID: entry(
+    'The input does not fit the schema.',
+    'Correct the fields that `details.issues` lists.',
+  ),
+  // Workflows and runs
+  WORKFLOW_EXISTS: entry('A workflow of this name exists.', 'Use updateWorkflow to append a version.'),
+  WORKFLOW_NOT_FOUND: entry('No workflow of this name is registered.', 'Register it, or correct the name.'),
+  RUN_NOT_FOUND: entry('No run has this id.', 'Check the id; a released run is forgotten.'),
+  RUN_FINISHED: entry('The run has ended, so nothing more can be asked of it.', 'Start a new run.'),
+  RUN_FAILED: entry(
+    'The run ended with at least one failed task.',
+    'See `details.failures`; `details.outputs` has what succeeded.',
+  ),
+  RUN_CANCELLED: entry('The run was cancelled.', 'The reason is the `cause`.'),
+  RUN_RELEASED: entry('The run was released, so its log is gone.', 'Read what you need before `release()`.'),
+  SELF_WAIT: entry(
+    'A handler waits for the run that it is a part of, which could never end.',
+    'Wait for it outside of its own handlers.',
+  ),
+  TASK_NOT_FOUND: entry(
+    'No task has this path in the run.',
+    'Correct the path; the message names the nearest one.',
+  ),
+  TASK_FAILED: entry('A task failed for good.', 'The failure of its last attempt is the `cause`.'),
+  TASK_TIMEOUT: entry(
+    'A task took longer than its time limit.',
+    'Raise the limit, or make the task faster.',
+    true,
+  ),
+  TASK_CANCELLED: entry('A task was cancelled.', 'The reason is the `cause`.'),
+  TASK_ABANDONED: entry(
+    'A handler did not end within the grace after its signal was aborted.',
+    'Make the handler listen to `signal`.',
+  ),
+  ATTEMPT_STALE: entry(
+    'A report came for an attempt that is no longer the current one.',
+    'Nothing: the report was dropped.',
+  ),
+  TRANSITION_ILLEGAL: entry(
+    'A status cannot be reached from the current one.',
+    'See the table of transitions.',
+  ),
+  CONDITION_FAILED: entry('The `when` predicate of a task threw.', 'Mend the predicate.'),
+  // Resources, locks, queues
+  RESOURCE_UNKNOWN: entry(
+    'A task needs a resource that was not declared.',
+    'Declare it in `open({ resources })`.',
+  ),
+  RESOURCE_AMOUNT_INVALID: entry(
+    'An amount is not positive, or finer than the resource counts.',
+    'Give a positive amount in the allowed steps.',
+  ),
+  RESOURCE_UNSCHEDULABLE: entry(
+    'A task needs more of a resource than its whole capacity.',
+    'Ask for less, or raise the capacity.',
+  ),
+  LOCK_CONFLICT: entry('One task names the same lock twice, in two modes.', 'Name each lock once.'),
+  GRANT_RELEASED: entry('A grant was given back before.', 'Give every grant back exactly once.'),
+  WAIT_TIMEOUT: entry('A wait took longer than its time limit.', 'Wait longer, or try again later.', true),
+  WAIT_ABORTED: entry('A wait was ended by its AbortSignal.', 'The reason of the signal is the `cause`.'),
+  QUEUE_FULL: entry('A queue has reached its limit.', 'Wait until some of it has drained.', true),
+  // The orchestrator and its ports
+  ORCHESTRATOR_CLOSED: entry('The orchestrator is closing or closed.', 'Open another one.'),
+  STORE_CONFLICT: entry(
+    'An append expected another sequence number or owner.',
+    'Nothing: the run is read again from the store.',
+    true,
+  ),
+  STORE_OWNED: entry('Another orchestrator owns this store.', 'Close the other one first.'),
+  STORE_UNAVAILABLE: entry(
+    'The store refused again and again.',
+    'Mend the store and open the orchestrator again; nothing acknowledged is lost.',
+    true,
+  ),
+  EVENT_UNKNOWN: entry(
+    'A log holds an event type or version that this release does not know.',
+    'Use a release that knows it; the log was left untouched.',
+  ),
+  HISTORY_INVALID: entry(
+    'A log holds an event that cannot follow those before it.',
+    'Restore the log from a copy.',
+  ),
+  INTERNAL: entry('The orchestrator broke one of its own rules.', 'Report it with the message and the log.'),
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+/** A stable string that says what kind of error it is; see docs/errors.md. */
+export type ErrorCode = keyof typeof ERROR_CODES;

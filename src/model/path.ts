@@ -1,0 +1,65 @@
+/**
+ * The address of a task in a run: task ids joined by `/`, where each but the last opens a scope and may carry
+ * `[item]` (an item of a map) or `#n` (an iteration of a loop): `write`, `pages[doc-17]/parse`, `review#3/write`.
+ */
+export type TaskPath = string;
+
+/** One step of a path. */
+export interface PathStep {
+  readonly taskId: string;
+  readonly item?: string;
+  readonly iteration?: number;
+}
+
+/** Joins the prefix of a scope (empty for the root) and a task id. */
+export function joinPath(prefix: string, taskId: string): TaskPath {
+  return prefix === '' ? taskId : `${prefix}/${taskId}`;
+}
+
+/** The prefix of the scope that a path lies in: everything before its last `/`, or the empty string. */
+export function scopeOf(path: TaskPath): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
+/** The last step of a path without its scope: the task id, with its item or iteration if it has one. */
+export function leafOf(path: TaskPath): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Takes a path apart; `undefined` when it is not a path. */
+export function parsePath(path: string): readonly PathStep[] | undefined {
+  const steps: PathStep[] = [];
+  for (const part of path.split('/')) {
+    const step = parseStep(part);
+    if (step === undefined) return undefined;
+    steps.push(step);
+  }
+  return steps;
+}
+
+/** Puts a path together again: `formatPath(parsePath(p)) === p`. */
+export function formatPath(steps: readonly PathStep[]): TaskPath {
+  return steps.map(formatStep).join('/');
+}
+
+function parseStep(part: string): PathStep | undefined {
+  const open = part.indexOf('[');
+  if (open >= 0) {
+    const item = part.slice(open + 1, -1);
+    if (open === 0 || !part.endsWith(']') || item === '' || /[[\]#]/.test(item)) return undefined;
+    return { taskId: part.slice(0, open), item };
+  }
+  const hash = part.indexOf('#');
+  if (hash >= 0) {
+    const digits = part.slice(hash + 1);
+    if (hash === 0 || !/^(0|[1-9]\d{0,14})$/.test(digits)) return undefined;
+    return { taskId: part.slice(0, hash), iteration: Number(digits) };
+  }
+  return part === '' || part.includes(']') ? undefined : { taskId: part };
+}
+
+function formatStep(step: PathStep): string {
+  if (step.item !== undefined) return `${step.taskId}[${step.item}]`;
+  return step.iteration === undefined ? step.taskId : `${step.taskId}#${step.iteration}`;
+}

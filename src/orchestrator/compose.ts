@@ -1,0 +1,208 @@
+import { InlineExecutor } from '../adapters/inline/inline-executor.ts';
+import { MemoryStore } from '../adapters/memory/memory-store.ts';
+import { RandomIds, SystemRandom } from '../adapters/system/random-ids.ts';
+import { silentLogger } from '../adapters/system/silent-logger.ts';
+import { SystemClock } from '../adapters/system/system-clock.ts';
+import { SystemTurn } from '../adapters/system/system-turn.ts';
+import { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
+import { EventHub } from '../managers/monitoring/event-hub.ts';
+import { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
+import { Claims } from '../managers/resources/claims.ts';
+import { Ledger } from '../managers/resources/ledger.ts';
+import { ResourceManager } from '../managers/resources/resource-manager.ts';
+import { NeedsBook } from '../managers/scheduling/needs-book.ts';
+import { orderOf } from '../managers/scheduling/policy.ts';
+import { TaskScheduler } from '../managers/scheduling/task-scheduler.ts';
+import { Timers } from '../managers/scheduling/timers.ts';
+import { AttemptManager } from '../managers/workflows/attempt-manager.ts';
+import { attemptServices } from '../managers/workflows/attempt-services.ts';
+import { Handlers } from '../managers/workflows/handlers.ts';
+import type { LiveRun } from '../managers/workflows/live-run.ts';
+import { Reloader } from '../managers/workflows/reload.ts';
+import { RunDirectory } from '../managers/workflows/run-directory.ts';
+import { RunLoop } from '../managers/workflows/run-loop.ts';
+import { WorkflowRegistry } from '../managers/workflows/workflow-registry.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Executor } from '../ports/executor.ts';
+import type { IdSource } from '../ports/id-source.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { CheckedOptions } from './options.ts';
+
+/** Everything an orchestrator is made of, joined. */
+export interface Composition {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly idSource: IdSource;
+  readonly executor: Executor;
+  readonly timers: Timers;
+  readonly hub: EventHub;
+  readonly persistence: PersistenceManager;
+  readonly registry: WorkflowRegistry;
+  readonly handlers: Handlers;
+  readonly scheduler: TaskScheduler;
+  readonly resources: ResourceManager;
+  readonly concurrency: ConcurrencyController;
+  readonly attempts: AttemptManager;
+  readonly directory: RunDirectory;
+  readonly reloader: Reloader;
+  readonly loop: RunLoop;
+}
+
+/**
+ * Joins managers and adapters; nothing else in the package knows both.
+ * @throws OrchestratorError `STORE_OWNED` and what the store throws
+ */
+export async function compose(options: CheckedOptions): Promise<Composition> {
+  const clock = options.clock ?? new SystemClock();
+  const logger = options.logger ?? silentLogger;
+  const idSource = options.idSource ?? new RandomIds();
+  const persistence = new PersistenceManager(options.store ?? new MemoryStore(), idSource.nextRunId());
+  const epoch = await persistence.open();
+  const timers = new Timers(clock);
+  const hub = new EventHub(logger);
+  for (const monitor of options.monitors) hub.watch(monitor);
+  const handlers = new Handlers();
+  for (const [name, handler] of options.handlers) handlers.register(name, handler);
+  const executor = options.executor ?? new InlineExecutor();
+  const directory = new RunDirectory(options.retainRuns, (runs) => forget(runs, persistence, logger));
+  // The loop and those whom it calls need each other; they meet here, through functions.
+  const wake = (): void => parts.loop.wake();
+  const scheduling = composeScheduling(options, { timers, epoch, wake, logger, directory });
+  const attempts: AttemptManager = new AttemptManager({
+    clock,
+    timers,
+    random: options.random ?? new SystemRandom(),
+    scheduler: scheduling.scheduler,
+    handlers,
+    executor,
+    services: attemptServices({
+      clock,
+      timers,
+      logger,
+      submit: (run, command) => parts.loop.submit(run, command),
+      heartbeat: (attempt) => attempts.heartbeat(attempt),
+    }),
+    graceMs: options.cancelGraceMs,
+    submit: (run, command) => parts.loop.submit(run, command),
+    wake,
+  });
+  const reloader = new Reloader({
+    persistence,
+    scheduler: scheduling.scheduler,
+    attempts,
+    timers,
+    loop: () => parts.loop,
+    onGivenUp: (run) => directory.ended(run),
+  });
+  const loop = new RunLoop({
+    clock,
+    turn: new SystemTurn(),
+    persistence,
+    scheduler: scheduling.scheduler,
+    attempts,
+    hub,
+    grantOther: (waiter) => scheduling.claims.granted(waiter),
+    onEnd: (run) => endRun(run, directory),
+    onLost: (run, envelopes, error) => reloader.afterFailure(run, envelopes, error),
+  });
+  const registry = new WorkflowRegistry();
+  const { scheduler, resources, concurrency } = scheduling;
+  const parts: Composition = {
+    clock,
+    logger,
+    idSource,
+    executor,
+    timers,
+    hub,
+    persistence,
+    registry,
+    handlers,
+    scheduler,
+    resources,
+    concurrency,
+    attempts,
+    directory,
+    reloader,
+    loop,
+  };
+  return parts;
+}
+
+interface SchedulingContext {
+  readonly timers: Timers;
+  readonly epoch: number;
+  readonly wake: () => void;
+  readonly logger: Logger;
+  readonly directory: RunDirectory;
+}
+
+interface Scheduling {
+  readonly scheduler: TaskScheduler;
+  readonly resources: ResourceManager;
+  readonly concurrency: ConcurrencyController;
+  readonly claims: Claims;
+}
+
+/** The one ledger, and the three managers that share it. */
+function composeScheduling(
+  options: CheckedOptions,
+  { timers, epoch, wake, logger, directory }: SchedulingContext,
+): Scheduling {
+  const ledger = new Ledger();
+  for (const { name, kind, capacity, perMs } of options.resources) {
+    ledger.declare({
+      key: `resource:${name}`,
+      name,
+      kind,
+      capacity,
+      ...(perMs === undefined ? undefined : { perMs }),
+    });
+  }
+  const needs = new NeedsBook(ledger, options.concurrency, options.agents);
+  const complain = (error: Error): void =>
+    logger.error({ error: error.message }, 'the comparator of ready tasks gives no order');
+  const scheduler = new TaskScheduler({
+    ledger,
+    needs,
+    timers,
+    policy: options.policy,
+    epoch,
+    wake,
+    complain,
+  });
+  const claims = new Claims({
+    ledger,
+    nextOrder: () => orderOf(directory.nextSubmission(), 0),
+    nextToken: () => scheduler.nextToken(),
+    setTimer: (delayMs, callback) => {
+      const timer = timers.set(delayMs, callback);
+      return () => timers.stop(timer);
+    },
+    wake,
+  });
+  return {
+    scheduler,
+    claims,
+    resources: new ResourceManager(ledger, claims, wake),
+    concurrency: new ConcurrencyController(ledger, claims, needs.global, wake),
+  };
+}
+
+function endRun(run: LiveRun, directory: RunDirectory): void {
+  run.isOver = true;
+  run.forgetTickets();
+  run.settle();
+  directory.ended(run);
+}
+
+/** What was kept only in memory goes with the run; what a durable store keeps, it keeps. */
+function forget(runs: readonly LiveRun[], persistence: PersistenceManager, logger: Logger): void {
+  for (const run of runs) {
+    run.isReleased = true;
+    run.notifyReaders();
+  }
+  if (persistence.isDurable) return;
+  Promise.resolve(persistence.remove(runs.map((run) => run.runId))).catch((error: unknown) =>
+    logger.error({ error }, 'released runs could not be removed'),
+  );
+}

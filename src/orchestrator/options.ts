@@ -1,0 +1,253 @@
+import { CAPACITY_MAX } from '../managers/resources/row.ts';
+import type { AgentLimits } from '../managers/scheduling/needs-book.ts';
+import type { SchedulingPolicy } from '../managers/scheduling/policy.ts';
+import {
+  checkDuration,
+  checkFunction,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkRecord,
+  type Duration,
+  invalidOption,
+} from '../model/checks.ts';
+import { refuse } from '../model/errors.ts';
+import type { Handler } from '../model/handler.ts';
+import { checkId } from '../model/ids.ts';
+import { type AnyWorkflow, Workflow, type WorkflowData, workflowFromData } from '../model/workflow.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { EventStore } from '../ports/event-store.ts';
+import type { Executor } from '../ports/executor.ts';
+import type { IdSource } from '../ports/id-source.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Monitor } from '../ports/monitor.ts';
+import type { Random } from '../ports/random.ts';
+
+/**
+ * How much there is of a resource:
+ * - a number: that much at once (`cpu: 4`);
+ * - `{ capacity, per }`: that much in any span of that length (`{ capacity: 90_000, per: '1m' }`);
+ * - `{ budget }`: that much in all.
+ */
+export type ResourceOptions =
+  | number
+  | { readonly capacity: number; readonly per?: Duration }
+  | { readonly budget: number };
+
+/** What an agent may do. */
+export interface AgentOptions {
+  /** Tasks of this agent in progress at once. Default: no limit. */
+  readonly concurrency?: number;
+  /** Starts of tasks of this agent in any span of that length. */
+  readonly rate?: { readonly limit: number; readonly per: Duration };
+}
+
+/** What an orchestrator is opened with. Everything has a default. */
+export interface OrchestratorOptions {
+  /** Workflows that are known from the start; recovery needs those of unfinished runs. */
+  readonly workflows?: readonly (AnyWorkflow | WorkflowData)[];
+  /** Handlers that tasks can name. */
+  readonly handlers?: Readonly<Record<string, Handler<never, never>>>;
+  /** Where events are kept. Default: in memory, until the process ends. */
+  readonly store?: EventStore;
+  /** Resources by name. */
+  readonly resources?: Readonly<Record<string, ResourceOptions>>;
+  /** Agents by name; one that is not named here has no limits. */
+  readonly agents?: Readonly<Record<string, AgentOptions>>;
+  /** Tasks in progress at once, over all runs: 1 to 1,000,000. Default: no limit. */
+  readonly concurrency?: number;
+  /** The order in which ready tasks start. Default `priority`. */
+  readonly policy?: SchedulingPolicy;
+  /** How long a handler that was told to stop may take to end, before it is given up on. Default 5 s. */
+  readonly cancelGrace?: Duration;
+  /** How many ended runs stay readable: 0 to 1,000,000. Default 100. */
+  readonly retainRuns?: number;
+  /** Told of every event. */
+  readonly monitors?: readonly Monitor[];
+  /** Where log lines go. Default: nowhere. */
+  readonly logger?: Logger;
+  /** Time. Default: that of the machine. */
+  readonly clock?: Clock;
+  /** Fresh ids. Default: random UUIDs. */
+  readonly idSource?: IdSource;
+  /** Chance. Default: that of the machine. */
+  readonly random?: Random;
+  /** What runs the bodies of tasks. Default: this thread. */
+  readonly executor?: Executor;
+}
+
+/** A resource, checked. */
+export interface ResourceSpec {
+  readonly name: string;
+  readonly kind: 'resource' | 'rate' | 'budget';
+  readonly capacity: number;
+  readonly perMs: number | undefined;
+}
+
+/** `OrchestratorOptions` checked, with the defaults that need no adapter. */
+export interface CheckedOptions {
+  readonly workflows: readonly AnyWorkflow[];
+  readonly handlers: ReadonlyMap<string, unknown>;
+  readonly store: EventStore | undefined;
+  readonly resources: readonly ResourceSpec[];
+  readonly agents: ReadonlyMap<string, AgentLimits>;
+  readonly concurrency: number | undefined;
+  readonly policy: SchedulingPolicy;
+  readonly cancelGraceMs: number;
+  readonly retainRuns: number;
+  readonly monitors: readonly Monitor[];
+  readonly logger: Logger | undefined;
+  readonly clock: Clock | undefined;
+  readonly idSource: IdSource | undefined;
+  readonly random: Random | undefined;
+  readonly executor: Executor | undefined;
+}
+
+const KEYS: ReadonlySet<string> = new Set([
+  'workflows',
+  'handlers',
+  'store',
+  'resources',
+  'agents',
+  'concurrency',
+  'policy',
+  'cancelGrace',
+  'retainRuns',
+  'monitors',
+  'logger',
+  'clock',
+  'idSource',
+  'random',
+  'executor',
+]);
+
+/** The greatest number of tasks at once, and of ended runs that are kept. */
+export const COUNT_MAX = 1_000_000;
+
+/** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `ID_INVALID`, `DEFINITION_INVALID` … */
+export function checkOptions(given: unknown): CheckedOptions {
+  const at = 'open';
+  const options = checkRecord(given, at, 'an object of options') as OrchestratorOptions;
+  checkKeys(options, KEYS, at);
+  return {
+    workflows: checkWorkflows(options.workflows, `${at}/workflows`),
+    handlers: new Map(
+      options.handlers === undefined
+        ? []
+        : Object.entries(checkRecord(options.handlers, `${at}/handlers`, 'an object from name to function')),
+    ),
+    store: options.store,
+    resources: checkResources(options.resources, `${at}/resources`),
+    agents: checkAgents(options.agents, `${at}/agents`),
+    concurrency:
+      options.concurrency === undefined
+        ? undefined
+        : checkInteger(options.concurrency, `${at}/concurrency`, 1, COUNT_MAX),
+    policy: checkPolicy(options.policy, `${at}/policy`),
+    cancelGraceMs:
+      options.cancelGrace === undefined
+        ? 5_000
+        : checkDuration(options.cancelGrace, `${at}/cancelGrace`, true),
+    retainRuns:
+      options.retainRuns === undefined
+        ? 100
+        : checkInteger(options.retainRuns, `${at}/retainRuns`, 0, COUNT_MAX),
+    monitors: checkMonitors(options.monitors, `${at}/monitors`),
+    logger: options.logger,
+    clock: options.clock,
+    idSource: options.idSource,
+    random: options.random,
+    executor: options.executor,
+  };
+}
+
+/** A workflow, whether it was given as one or as plain data. */
+export function asWorkflow(given: unknown): AnyWorkflow {
+  return given instanceof Workflow ? (given as AnyWorkflow) : workflowFromData(given);
+}
+
+/** The order of ready tasks. */
+export function checkPolicy(value: unknown, at: string): SchedulingPolicy {
+  if (value === undefined) return 'priority';
+  if (value === 'priority' || value === 'critical-path' || value === 'fifo') return value;
+  if (typeof value === 'function') return checkFunction(value, at, 'a comparator') as SchedulingPolicy;
+  throw invalidOption(
+    at,
+    value,
+    'priority, critical-path, fifo, or a function that compares two ready tasks',
+  );
+}
+
+function checkWorkflows(value: unknown, at: string): readonly AnyWorkflow[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw invalidOption(at, value, 'an array of workflows');
+  return value.map(asWorkflow);
+}
+
+function checkMonitors(value: unknown, at: string): readonly Monitor[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw invalidOption(at, value, 'an array of monitors');
+  return value.map((monitor: unknown, i) => {
+    if (typeof (monitor as Monitor | undefined)?.observe !== 'function')
+      throw invalidOption(`${at}/${i}`, monitor, 'an object with observe(event)');
+    return monitor as Monitor;
+  });
+}
+
+function checkResources(value: unknown, at: string): readonly ResourceSpec[] {
+  if (value === undefined) return [];
+  const record = checkRecord(value, at, 'an object from resource name to capacity');
+  return Object.keys(record).map((key) =>
+    checkResource(checkId(key, `${at}/${key}`, 'a resource name'), record[key], `${at}/${key}`),
+  );
+}
+
+function checkResource(name: string, value: unknown, at: string): ResourceSpec {
+  if (typeof value === 'number')
+    return { name, kind: 'resource', capacity: checkCapacity(value, at), perMs: undefined };
+  const record = checkRecord(value, at, 'a number, { capacity, per } or { budget }');
+  checkKeys(record, new Set(['capacity', 'per', 'budget']), at);
+  if (record.budget !== undefined) {
+    if (record.capacity !== undefined || record.per !== undefined) {
+      throw refuse('OPTION_CONFLICT', {
+        at,
+        found: 'budget together with capacity or per',
+        allowed: 'one of the two forms',
+      });
+    }
+    return { name, kind: 'budget', capacity: checkCapacity(record.budget, `${at}/budget`), perMs: undefined };
+  }
+  const capacity = checkCapacity(record.capacity, `${at}/capacity`);
+  if (record.per === undefined) return { name, kind: 'resource', capacity, perMs: undefined };
+  return { name, kind: 'rate', capacity, perMs: checkDuration(record.per, `${at}/per`) };
+}
+
+/** A capacity: 0 pauses whoever needs the resource. */
+export function checkCapacity(value: unknown, at: string): number {
+  return checkNumber(value, at, 0, CAPACITY_MAX);
+}
+
+function checkAgents(value: unknown, at: string): ReadonlyMap<string, AgentLimits> {
+  const agents = new Map<string, AgentLimits>();
+  if (value === undefined) return agents;
+  const record = checkRecord(value, at, 'an object from agent name to limits');
+  for (const key of Object.keys(record)) {
+    const name = checkId(key, `${at}/${key}`, 'an agent name');
+    agents.set(name, checkAgent(record[key], `${at}/${name}`));
+  }
+  return agents;
+}
+
+function checkAgent(value: unknown, at: string): AgentLimits {
+  const agent = checkRecord(value, at, 'an object { concurrency, rate }') as AgentOptions;
+  checkKeys(agent, new Set(['concurrency', 'rate']), at);
+  const concurrency =
+    agent.concurrency === undefined
+      ? undefined
+      : { concurrency: checkInteger(agent.concurrency, `${at}/concurrency`, 1, COUNT_MAX) };
+  if (agent.rate === undefined) return { ...concurrency };
+  const rate = checkRecord(agent.rate, `${at}/rate`, 'an object { limit, per }');
+  checkKeys(rate, new Set(['limit', 'per']), `${at}/rate`);
+  const limit = checkInteger(rate.limit, `${at}/rate/limit`, 1, COUNT_MAX);
+  return { ...concurrency, rate: { limit, perMs: checkDuration(rate.per, `${at}/rate/per`) } };
+}

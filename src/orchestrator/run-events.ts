@@ -1,0 +1,66 @@
+import type { RunEvent } from '../machine/events.ts';
+import { upcast } from '../machine/replay.ts';
+import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
+import type { LiveRun } from '../managers/workflows/live-run.ts';
+import { OrchestratorError } from '../model/errors.ts';
+
+/** How many events are read from the store at once; a reader never holds more. */
+const PAGE = 256;
+
+/** Where and how long to read. */
+export interface EventsOptions {
+  /** The first `seq` wanted. Default 1. */
+  readonly fromSeq?: number;
+  /** Ends the reading. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The events of a run from its log, then as they become durable, until the run ends. Nothing is buffered for a
+ * reader: a slow one reads from the store when it comes to it, so it costs nothing and misses nothing.
+ *
+ * @throws OrchestratorError `RUN_RELEASED` while reading, when the log was let go; the error of a lost run
+ */
+export async function* readEvents(
+  run: LiveRun,
+  persistence: PersistenceManager,
+  options: EventsOptions,
+): AsyncGenerator<RunEvent, void, void> {
+  let next = options.fromSeq ?? 1;
+  for (;;) {
+    while (next <= run.durableSeq) {
+      if (run.isReleased) throw released(run);
+      const page = await persistence.readPage(run.runId, next, Math.min(PAGE, run.durableSeq - next + 1));
+      if (page.length === 0) throw released(run);
+      for (const record of page) {
+        if (options.signal?.aborted) return;
+        yield upcast(record);
+        next++;
+      }
+    }
+    if (run.lost !== undefined) throw run.lost;
+    if (run.isOver || options.signal?.aborted) return;
+    await moreEvents(run, next, options.signal);
+  }
+}
+
+/** Waits until there is something behind `next`, or there never will be. */
+function moreEvents(run: LiveRun, next: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stop();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const stop = run.onProgress(() => {
+      if (run.durableSeq >= next || run.isOver || run.lost !== undefined || run.isReleased) done();
+    });
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+function released(run: LiveRun): OrchestratorError {
+  return new OrchestratorError('RUN_RELEASED', `run ${run.runId} was released, so its log is gone`, {
+    details: { runId: run.runId },
+  });
+}

@@ -1,0 +1,112 @@
+import { takeIn } from '../managers/workflows/attempt.ts';
+import { checkKeys, checkNumber, checkRecord, checkSignal, checkText } from '../model/checks.ts';
+import { OrchestratorError, refuse } from '../model/errors.ts';
+import { PRIORITY_MAX } from '../model/task.ts';
+import type { AnyWorkflow } from '../model/workflow.ts';
+
+/** How a run is started, beside its input. */
+export interface StartSettings {
+  /** Only one run is ever started under a key; asking again gives that run. 1 to 256 characters. */
+  readonly key?: string;
+  /** Added to the priority of each of its tasks: -1e9 to 1e9. Default 0. */
+  readonly priority?: number;
+  /** Cancels the run when it is aborted; the reason of the signal becomes that of the run. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a run is started. `input` must be given when the workflow has a schema for it. */
+export type StartOptions<In> = StartSettings &
+  (unknown extends In ? { readonly input?: In } : { readonly input: In });
+
+/** The options of a start: they can be left out when no input is needed. */
+export type StartArguments<In> = unknown extends In
+  ? [options?: StartOptions<In>]
+  : [options: StartOptions<In>];
+
+/** A start, checked. */
+export interface CheckedStart {
+  readonly input: unknown;
+  readonly key: string | undefined;
+  readonly priority: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const KEYS: ReadonlySet<string> = new Set(['input', 'key', 'priority', 'signal']);
+const NO_OPTIONS: CheckedStart = { input: undefined, key: undefined, priority: 0, signal: undefined };
+
+/** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `LIMIT_EXCEEDED` */
+export function checkStart(given: unknown, at: string): CheckedStart {
+  if (given === undefined) return NO_OPTIONS;
+  const options = checkRecord(given, at, 'an object of options such as { input }');
+  checkKeys(options, KEYS, at);
+  const key = options.key === undefined ? undefined : checkText(options.key, `${at}/key`, 256);
+  if (key === '')
+    throw refuse('OPTION_INVALID', {
+      at: `${at}/key`,
+      found: 'an empty string',
+      allowed: '1 to 256 characters',
+    });
+  return {
+    input: options.input,
+    key,
+    priority:
+      options.priority === undefined
+        ? 0
+        : checkNumber(options.priority, `${at}/priority`, -PRIORITY_MAX, PRIORITY_MAX),
+    signal: checkSignal(options.signal, `${at}/signal`),
+  };
+}
+
+/**
+ * Passes an input through the schema of a workflow, and takes a copy of what comes out.
+ * @throws OrchestratorError `INPUT_INVALID`, `VALUE_UNSERIALISABLE`
+ */
+export function checkInput(workflow: AnyWorkflow, input: unknown): unknown {
+  const at = `input of workflow ${JSON.stringify(workflow.name)} `;
+  const schema = workflow.inputSchema;
+  if (schema === undefined) return takeIn(input, at, 'plain data');
+  const result = validate(workflow, input);
+  if (result instanceof Promise) return result.then((settled) => accept(workflow, settled, at));
+  return accept(workflow, result, at);
+}
+
+type ValidationResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+function validate(workflow: AnyWorkflow, input: unknown): ValidationResult | Promise<ValidationResult> {
+  try {
+    return workflow.inputSchema?.['~standard'].validate(input) as
+      | ValidationResult
+      | Promise<ValidationResult>;
+  } catch (cause) {
+    throw new OrchestratorError(
+      'INPUT_INVALID',
+      `input of workflow ${JSON.stringify(workflow.name)}: its schema threw instead of answering`,
+      { cause },
+    );
+  }
+}
+
+function accept(workflow: AnyWorkflow, result: ValidationResult, at: string): unknown {
+  if (result.issues === undefined) return takeIn(result.value, at, 'plain data, also after its schema');
+  const issues = result.issues.map((issue) => ({ message: issue.message, path: pointer(issue) }));
+  const shown = issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path || '/'}: ${issue.message}`)
+    .join('; ');
+  throw new OrchestratorError(
+    'INPUT_INVALID',
+    `input of workflow ${JSON.stringify(workflow.name)}: ${shown}`,
+    { details: { issues } },
+  );
+}
+
+function pointer(issue: SchemaIssue): string {
+  return (issue.path ?? []).map((part) => `/${String(typeof part === 'object' ? part.key : part)}`).join('');
+}

@@ -1,0 +1,86 @@
+/** An event as it is stored. */
+export interface EventRecord {
+  readonly stream: string;
+  /** Position in the stream, from 1, without a gap. */
+  readonly seq: number;
+  readonly type: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly schemaVersion: number;
+  /** The event itself; a store on bytes encodes it by the one codec. */
+  readonly payload: unknown;
+}
+
+/** What one stream is to get in an append. */
+export interface StreamAppend {
+  readonly stream: string;
+  /** The `seq` of the last record that the writer knows; 0 for a new stream. Anything else is a conflict. */
+  readonly expectedSeq: number;
+  /** The writer's claim, from `claim`; an older one than the store's is refused. */
+  readonly epoch: number;
+  readonly records: readonly EventRecord[];
+  /** Keys that must not exist in the store yet; they are bound to this stream. */
+  readonly uniqueKeys?: readonly string[];
+}
+
+/** Which records of a stream to read. */
+export interface ReadRequest {
+  readonly stream: string;
+  /** The first `seq` wanted. */
+  readonly fromSeq: number;
+  /** At most so many records. */
+  readonly limit: number;
+}
+
+/** Which streams to list. */
+export interface ListRequest {
+  /** Only those whose name starts with this. */
+  readonly prefix: string;
+  readonly limit: number;
+  /** Only streams that come after this one, for paging. */
+  readonly after?: string;
+}
+
+/** A stream in a listing. */
+export interface StreamInfo {
+  readonly stream: string;
+  readonly lastSeq: number;
+  readonly lastType: string;
+}
+
+/** What a store promises. */
+export interface StoreCapabilities {
+  /** Whether appended records outlive this process. */
+  readonly durable: boolean;
+}
+
+/** Either at once or by a promise; a store that answers at once keeps the whole loop synchronous. */
+export type MaybePromise<Value> = Value | Promise<Value>;
+
+/**
+ * An ordered log of records for each stream. It is the only thing that is persisted.
+ *
+ * A method that fails throws, or rejects, an `OrchestratorError`: `STORE_CONFLICT` when nothing was written
+ * because a `seq`, an epoch or a unique key did not fit; any other error leaves open whether it was written.
+ */
+export interface EventStore {
+  readonly capabilities: StoreCapabilities;
+  /** Writes all or nothing, over all streams, and returns when it is durable. */
+  append(batch: readonly StreamAppend[]): MaybePromise<void>;
+  /** Records in order; fewer than `limit` only at the end of the stream. */
+  read(request: ReadRequest): MaybePromise<readonly EventRecord[]>;
+  /** Streams in the order of their creation. */
+  list(request: ListRequest): MaybePromise<readonly StreamInfo[]>;
+  /** The stream that a unique key is bound to. */
+  findKey(key: string): MaybePromise<string | undefined>;
+  /** Forgets streams, with their keys. Unknown ones are passed over. */
+  remove(streams: readonly string[]): MaybePromise<void>;
+  /**
+   * Makes the caller the only writer.
+   * @returns the epoch for its appends, greater than every one before
+   * @throws OrchestratorError `STORE_OWNED` while somebody else has it
+   */
+  claim(owner: string): MaybePromise<number>;
+  /** Gives the claim back. */
+  release(owner: string): MaybePromise<void>;
+}
