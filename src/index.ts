@@ -95,16 +95,13 @@ export {
 } from './model/workflow.ts';
 export type { AgentOptions, OrchestratorOptions, ResourceOptions } from './orchestrator/options.ts';
 // Running
-export { type CloseOptions, Orchestrator } from './orchestrator/orchestrator.ts';
+export { Orchestrator } from './orchestrator/orchestrator.ts';
 export type { EventsOptions } from './orchestrator/run-events.ts';
-export {
-  type FailedTask,
-  Run,
-  type RunResult,
-  type SettledRun,
-  type TaskView,
-} from './orchestrator/run-handle.ts';
+export { Run } from './orchestrator/run-handle.ts';
+export type { FailedTask, RunResult, SettledRun } from './orchestrator/run-outcome.ts';
+export type { CloseOptions } from './orchestrator/shut-down.ts';
 export type { StartArguments, StartOptions, StartSettings } from './orchestrator/start-run.ts';
+export type { TaskView } from './orchestrator/task-view.ts';
 export type { CancelTimer, Clock } from './ports/clock.ts';
 export type {
   EventRecord,

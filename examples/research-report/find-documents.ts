@@ -12,7 +12,7 @@ import path from 'node:path';
 import { compareText } from './text.ts';
 
 export type FoundDocument = {
-  /** Names the document in task paths: 1 to 128 characters out of `A-Z a-z 0-9 @ . _ + -`. */
+  /** Names the document in task ids: 1 to 112 characters out of `A-Z a-z 0-9 @ . _ + -`. */
   id: string;
   /** Relative to the folder searched, with forward slashes, so that reports can be compared. */
   path: string;
@@ -56,6 +56,8 @@ const MARKDOWN_FILE = /\.(?:md|markdown|mdown|mkd)$/iu;
 const README_FILE = /^readme\.(?:md|markdown|mdown|mkd)$/iu;
 const PARALLEL_CALLS = 16;
 const MAX_DOCUMENT_BYTES = 512 * 1024;
+/** A task id has at most 128 characters, and that of `analyse:<id>` needs some for itself. */
+const MAX_ID = 112;
 
 /** Lists the documents below a folder, sorted by path. Rejects when there is none to read. */
 export async function findDocuments(
@@ -235,7 +237,7 @@ export function documentId(identity: string, place: string, taken: Set<string>):
   const plain = identity.normalize('NFKD').replace(/\p{M}/gu, '').replaceAll('/', '+');
   const safe = plain.replace(/[^A-Za-z0-9@._+-]/gu, '-');
   let id = safe;
-  if (safe !== identity.replaceAll('/', '+') || safe.length > 128 || safe === '' || taken.has(safe)) {
+  if (safe !== identity.replaceAll('/', '+') || safe.length > MAX_ID || safe === '' || taken.has(safe)) {
     const digest = createHash('sha256').update(place).digest('hex').slice(0, 8);
     id = `${safe.slice(0, 100)}-${digest}`;
     for (let copy = 2; taken.has(id); copy += 1) id = `${safe.slice(0, 100)}-${digest}-${copy}`;

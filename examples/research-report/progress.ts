@@ -5,7 +5,7 @@
  * timer and reads no clock, so a test can drive it with made-up events and read what it wrote.
  */
 import { styleText } from 'node:util';
-import { counted, formatDuration, shorten } from './text.ts';
+import { counted, formatDuration, formatNumber, shorten } from './text.ts';
 
 export type ProgressEvent = {
   type: 'planned' | 'started' | 'retrying' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
@@ -40,7 +40,7 @@ export type Progress = {
   finish: (at: number) => void;
 };
 
-type Status = 'waiting' | 'running' | 'done' | 'failed';
+type Status = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 type Task = { role: string; status: Status; attempt: number };
 type State = { startedAt: number; now: number; retries: number; tasks: Map<string, Task> };
 type Counts = Record<Status, number> & { role: string; total: number };
@@ -56,7 +56,7 @@ const STATUS_AFTER: Readonly<Record<ProgressEvent['type'], Status>> = {
   retrying: 'waiting',
   succeeded: 'done',
   skipped: 'done',
-  cancelled: 'failed',
+  cancelled: 'cancelled',
   failed: 'failed',
 };
 
@@ -150,7 +150,15 @@ function printable(text: string): string {
 function countRoles(state: State): Counts[] {
   const roles = new Map<string, Counts>();
   for (const { role, status } of state.tasks.values()) {
-    const counts = roles.get(role) ?? { role, total: 0, waiting: 0, running: 0, done: 0, failed: 0 };
+    const counts = roles.get(role) ?? {
+      role,
+      total: 0,
+      waiting: 0,
+      running: 0,
+      done: 0,
+      failed: 0,
+      cancelled: 0,
+    };
     counts.total += 1;
     counts[status] += 1;
     roles.set(role, counts);
@@ -164,12 +172,14 @@ function totalOf(roles: readonly Counts[], key: Exclude<keyof Counts, 'role'>): 
 
 function headline(state: State, roles: readonly Counts[]): string {
   const ended = totalOf(roles, 'done') + totalOf(roles, 'failed');
-  const parts = [`${ended}/${counted(totalOf(roles, 'total'), 'task')}`];
+  const parts = [`${formatNumber(ended)}/${counted(totalOf(roles, 'total'), 'task')}`];
   const running = totalOf(roles, 'running');
   const failed = totalOf(roles, 'failed');
   if (running > 0) parts.push(`${running} running`);
   if (state.retries > 0) parts.push(counted(state.retries, 'retry', 'retries'));
-  if (failed > 0) parts.push(`${failed} failed`);
+  const cancelled = totalOf(roles, 'cancelled');
+  if (failed > 0) parts.push(`${formatNumber(failed)} failed`);
+  if (cancelled > 0) parts.push(`${formatNumber(cancelled)} cancelled`);
   return parts.join(', ');
 }
 

@@ -2,7 +2,8 @@
  * Turns the record of a run into tables and charts: what ran when, by whom, and what waited for what.
  *
  * A run over hundreds of documents has over a thousand tasks. They are summed up by step: paths that differ
- * only in what stands in square brackets (`documents[chalk]/read`) or after `#` belong to the same step.
+ * only in what stands after a colon (`read:chalk`), in square brackets (`documents[chalk]/read`) or after `#`
+ * belong to the same step.
  */
 import { compareText, formatDuration, groupBy, rounded } from './text.ts';
 
@@ -62,6 +63,7 @@ const LEVELS = '▁▂▃▄▅▆▇█';
 export function stepOf(path: string): string {
   return path
     .replace(/\[[^\]]*\]/gu, '')
+    .replace(/:[^/]*/gu, '')
     .replace(/#\d+/gu, '')
     .replace(/\/{2,}/gu, '/');
 }

@@ -163,8 +163,11 @@ function article(name: string): string {
   return /^[AEIO]/.test(name) ? 'an' : 'a';
 }
 
-/** A text in quotation marks, shortened; escapes make control characters and lone surrogates harmless. */
-function quote(text: string): string {
+/**
+ * A text in quotation marks, shortened to at most 57 characters; escapes make control characters and lone
+ * surrogates harmless.
+ */
+export function quote(text: string): string {
   let part = clip(text, LONGEST_QUOTE);
   let quoted = escaped(part);
   // Escapes can take six characters for one, so the part is halved until the whole fits in a message.

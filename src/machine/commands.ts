@@ -10,7 +10,7 @@
 import type { ErrorCode } from '../model/error-codes.ts';
 import type { TaskFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
-import type { CancelCause, SkipCause, StopCause } from './events.ts';
+import type { SkipCause, StopCause } from './events.ts';
 
 interface Timed {
   /** Milliseconds since 1970. The loop sets it when it decides the command, once for a whole turn. */
@@ -50,7 +50,7 @@ export interface StopTask extends Timed {
   readonly type: 'StopTask';
   readonly path: TaskPath;
   readonly attempt: number;
-  readonly cause: StopCause;
+  readonly cause: Exclude<StopCause, 'run_failed'>;
   readonly reason: TaskFailure;
 }
 /** Gives up on a body that was told to stop and did not, within its grace. */
@@ -82,7 +82,7 @@ export interface RecordProgress extends Timed {
 export interface CancelTask extends Timed {
   readonly type: 'CancelTask';
   readonly path: TaskPath;
-  readonly cause: CancelCause;
+  readonly cause: 'task_cancelled';
   readonly reason: TaskFailure;
 }
 export interface CancelRun extends Timed {
@@ -109,7 +109,7 @@ export interface OpenScope extends Timed {
 export interface SkipTask extends Timed {
   readonly type: 'SkipTask';
   readonly path: TaskPath;
-  readonly cause: SkipCause;
+  readonly cause: SkipCause & { readonly kind: 'dependency' };
 }
 /** Internal: a task failed and the policy says that nothing new starts. */
 export interface HaltRun extends Timed {

@@ -23,6 +23,11 @@ export function consequencesOf(state: RunState, event: RunEvent): readonly RunCo
     case 'TaskCancelled':
     case 'TaskSkipped':
       return cascade(state, event);
+    case 'ScopeOpened':
+      // A plan without tasks has nothing to wait for.
+      return state.scopeByPrefix.get(event.path)?.open === 0
+        ? [{ type: 'CloseScope', at: event.at, path: event.path }]
+        : NONE;
     default:
       return NONE;
   }
@@ -46,7 +51,7 @@ function cascade(
       event.type === 'TaskSkipped' && event.cause.kind === 'dependency' ? event.cause.path : event.path;
     skipDependents(scope, index, first, event.at, commands);
   }
-  if (event.type === 'TaskFailed' && state.halted && state.failedPath === event.path) {
+  if (event.type === 'TaskFailed' && state.haltedPath === event.path) {
     commands.push({ type: 'HaltRun', at: event.at, reason: event.failure });
   }
   return closing(state, event, commands);

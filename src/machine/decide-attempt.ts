@@ -1,5 +1,5 @@
 /**
- * Judges the commands that concern one task: its attempts, its condition, its cancellation.
+ * Judges the commands that concern an attempt: its start, what its body reports, how it is stopped.
  *
  * Who may call it: `decide`.
  *
@@ -9,54 +9,44 @@
  *     that was told to stop because of a cancellation is cancelled.
  * A4  A task that has not started may only do so when its dependencies let it, its condition said yes, and the
  *     run is neither paused, halted nor cancelled.
+ * A5  A task whose child scopes are open has no body: nothing is reported of it, and they complete it.
  */
 import type { TaskFailure } from '../model/failure.ts';
 import { nextDelayMs } from '../model/retry-policy.ts';
 import type { AnyTask } from '../model/task.ts';
 import type {
   AbandonTask,
-  CancelTask,
-  ExpireTask,
-  RecordCondition,
   RecordProgress,
   Refusal,
   ReportFailure,
   ReportSuccess,
-  SetPriority,
-  SkipTask,
   StartTask,
   StopTask,
 } from './commands.ts';
 import type { Decision } from './decision.ts';
 import type { RunEvent, StopCause } from './events.ts';
-import { locate, peekDetails, type RunState, type ScopeState } from './state.ts';
-import { CREATED, IN_PROGRESS, isTerminal, RETRYING, statusName } from './transitions.ts';
+import { illegal, overtaken } from './refusals.ts';
+import { peekDetails, type RunState, type ScopeState } from './state.ts';
+import { CREATED, IN_PROGRESS, RETRYING } from './transitions.ts';
 
 const NOTHING: readonly RunEvent[] = [];
 
-type AttemptCommand =
+/** The commands that are judged here. */
+export type AttemptCommand =
   | StartTask
   | ReportSuccess
   | ReportFailure
   | StopTask
   | AbandonTask
-  | ExpireTask
-  | RecordCondition
-  | RecordProgress
-  | CancelTask
-  | SetPriority
-  | SkipTask;
+  | RecordProgress;
 
 /** Judges a command on a task of a run that has started and not ended. */
-export function decideAttempt(state: RunState, command: AttemptCommand): Decision {
-  if (!locate(state, command.path)) {
-    return {
-      refused: 'TASK_NOT_FOUND',
-      message: `run ${state.runId} has no task at ${JSON.stringify(command.path)}`,
-    };
-  }
-  const scope = state.cursorScope;
-  const index = state.cursorIndex;
+export function decideAttempt(
+  state: RunState,
+  scope: ScopeState,
+  index: number,
+  command: AttemptCommand,
+): Decision {
   switch (command.type) {
     case 'StartTask':
       return startTask(state, scope, index, command);
@@ -68,31 +58,9 @@ export function decideAttempt(state: RunState, command: AttemptCommand): Decisio
       return stopTask(state, scope, index, command);
     case 'AbandonTask':
       return abandonTask(state, scope, index, command);
-    case 'ExpireTask':
-      return expireTask(state, scope, index, command);
-    case 'RecordCondition':
-      return recordCondition(state, scope, index, command);
     case 'RecordProgress':
       return recordProgress(state, scope, index, command);
-    case 'CancelTask':
-      return cancelTask(state, scope, index, command);
-    case 'SetPriority':
-      return setPriority(state, scope, index, command);
-    case 'SkipTask':
-      return skipTask(state, scope, index, command);
   }
-}
-
-function taskOf(scope: ScopeState, index: number): AnyTask {
-  return scope.plan.tasks[index] as AnyTask;
-}
-
-function illegal(scope: ScopeState, index: number, what: string): Refusal {
-  const id = scope.plan.ids[index] as string;
-  return {
-    refused: 'TRANSITION_ILLEGAL',
-    message: `task ${JSON.stringify(id)} is ${statusName(scope.status[index] as number)}, so it cannot ${what}`,
-  };
 }
 
 function startTask(state: RunState, scope: ScopeState, index: number, command: StartTask): Decision {
@@ -100,7 +68,7 @@ function startTask(state: RunState, scope: ScopeState, index: number, command: S
   const details = peekDetails(scope, index);
   if ((status !== CREATED && status !== RETRYING) || scope.unmet[index] !== 0)
     return illegal(scope, index, 'start');
-  const { policies } = taskOf(scope, index);
+  const { policies } = scope.plan.tasks[index] as AnyTask;
   if (policies.when !== undefined && details?.condition !== true)
     return illegal(scope, index, 'start before its condition was evaluated');
   if (state.status !== 'in_progress' || state.halted || state.cancelReason !== undefined) {
@@ -129,15 +97,13 @@ function startTask(state: RunState, scope: ScopeState, index: number, command: S
   ];
 }
 
-/** Whether a report is about an attempt that is over. */
+/** Why a report on an attempt does not count, if so. */
 function stale(scope: ScopeState, index: number, attempt: number): Refusal | undefined {
-  if (scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt) return undefined;
-  const id = scope.plan.ids[index] as string;
-  const now = `it is ${statusName(scope.status[index] as number)}, at attempt ${scope.attempts[index]}`;
-  return {
-    refused: 'ATTEMPT_STALE',
-    message: `attempt ${attempt} of task ${JSON.stringify(id)} is over: ${now}`,
-  };
+  if (scope.status[index] !== IN_PROGRESS || scope.attempts[index] !== attempt)
+    return overtaken(scope, index, attempt);
+  const details = peekDetails(scope, index);
+  if (details === undefined || details.openScopes === 0) return undefined;
+  return illegal(scope, index, 'be reported on: its child scopes are open');
 }
 
 function reportSuccess(state: RunState, scope: ScopeState, index: number, command: ReportSuccess): Decision {
@@ -246,7 +212,7 @@ function failAttempt(
   const { runId } = state;
   const seq = state.seq + 1;
   const mark = abandoned ? { abandoned } : undefined;
-  const policy = taskOf(scope, index).policies.retry;
+  const policy = (scope.plan.tasks[index] as AnyTask).policies.retry;
   const again =
     policy !== undefined &&
     retry &&
@@ -271,41 +237,6 @@ function stopTask(state: RunState, scope: ScopeState, index: number, command: St
   ];
 }
 
-function expireTask(state: RunState, scope: ScopeState, index: number, command: ExpireTask): Decision {
-  if (scope.status[index] !== RETRYING) return NOTHING;
-  const { at, path, failure } = command;
-  const attempt = scope.attempts[index] as number;
-  return [{ type: 'TaskFailed', runId: state.runId, seq: state.seq + 1, at, path, attempt, failure }];
-}
-
-function recordCondition(
-  state: RunState,
-  scope: ScopeState,
-  index: number,
-  command: RecordCondition,
-): Decision {
-  if (scope.status[index] !== CREATED || scope.unmet[index] !== 0)
-    return illegal(scope, index, 'have its condition evaluated');
-  if (peekDetails(scope, index)?.condition !== undefined) return NOTHING;
-  const { runId } = state;
-  const { at, path, result, failure } = command;
-  const seq = state.seq + 1;
-  const evaluated: RunEvent = {
-    type: 'ConditionEvaluated',
-    runId,
-    seq,
-    at,
-    path,
-    result,
-    ...(failure === undefined ? undefined : { failure }),
-  };
-  if (failure !== undefined)
-    return [evaluated, { type: 'TaskFailed', runId, seq: seq + 1, at, path, attempt: 0, failure }];
-  return result
-    ? [evaluated]
-    : [evaluated, { type: 'TaskSkipped', runId, seq: seq + 1, at, path, cause: { kind: 'condition' } }];
-}
-
 function recordProgress(
   state: RunState,
   scope: ScopeState,
@@ -318,30 +249,4 @@ function recordProgress(
       { type: 'TaskProgressed', runId: state.runId, seq: state.seq + 1, at, path, attempt, progress },
     ]
   );
-}
-
-function cancelTask(state: RunState, scope: ScopeState, index: number, command: CancelTask): Decision {
-  const { at, path, cause, reason } = command;
-  const status = scope.status[index] as number;
-  if (isTerminal(status)) return illegal(scope, index, 'be cancelled');
-  const { runId } = state;
-  const seq = state.seq + 1;
-  const attempt = scope.attempts[index] as number;
-  if (status !== IN_PROGRESS) return [{ type: 'TaskCancelled', runId, seq, at, path, attempt, cause }];
-  if (peekDetails(scope, index)?.stop?.cause === 'cancelled') return NOTHING;
-  return [{ type: 'TaskStopRequested', runId, seq, at, path, attempt, cause: 'cancelled', reason }];
-}
-
-function setPriority(state: RunState, scope: ScopeState, index: number, command: SetPriority): Decision {
-  const status = scope.status[index] as number;
-  // What runs or has ended keeps its place in history: changing it means nothing.
-  if (isTerminal(status) || status === IN_PROGRESS) return NOTHING;
-  const { at, path, priority } = command;
-  return [{ type: 'TaskPriorityChanged', runId: state.runId, seq: state.seq + 1, at, path, priority }];
-}
-
-function skipTask(state: RunState, scope: ScopeState, index: number, command: SkipTask): Decision {
-  if (scope.status[index] !== CREATED) return NOTHING;
-  const { at, path, cause } = command;
-  return [{ type: 'TaskSkipped', runId: state.runId, seq: state.seq + 1, at, path, cause }];
 }

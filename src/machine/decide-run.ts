@@ -7,7 +7,7 @@
  * R2  A run ends exactly once, when its last task has ended, and its end follows from how its tasks ended.
  */
 import type { TaskFailure } from '../model/failure.ts';
-import type { CancelRun, FinishRun, HaltRun, PauseRun, ResumeRun } from './commands.ts';
+import type { CancelRun, FinishRun, HaltRun, PauseRun, Refusal, ResumeRun } from './commands.ts';
 import type { Decision } from './decision.ts';
 import type { CancelCause, RunEvent } from './events.ts';
 import { pathIn, peekDetails, type RunState, type ScopeState } from './state.ts';
@@ -31,6 +31,7 @@ export function decideRun(
     case 'CancelRun':
       return state.cancelReason === undefined ? cancel(state, command) : NOTHING;
     case 'HaltRun':
+      if (!state.halted) return refuse(state, 'be halted: no task of it has failed');
       return endOpenTasks(
         state,
         [],
@@ -40,8 +41,16 @@ export function decideRun(
         state.plan.failurePolicy === 'fail-fast',
       );
     case 'FinishRun':
+      if (state.scopes.some((scope) => scope.open > 0)) return refuse(state, 'end: it has open tasks');
       return [finish(state, seq, at)];
   }
+}
+
+function refuse(state: RunState, what: string): Refusal {
+  return {
+    refused: 'TRANSITION_ILLEGAL',
+    message: `run ${state.runId} is ${state.status}, so it cannot ${what}`,
+  };
 }
 
 function cancel(state: RunState, command: CancelRun): Decision {

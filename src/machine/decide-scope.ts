@@ -3,9 +3,11 @@
  *
  * Who may call it: `decide`.
  *
- * S1  Only a task in progress, whose plan names a child plan for it, opens a scope; each prefix is used once.
+ * S1  Only a task in progress that is not to stop, whose plan names a child plan for it, opens a scope; each
+ *     prefix is used once.
  * S2  A scope is folded when its last task has ended; the last one to be folded completes the task that opened it.
  */
+import { setOwn } from '../base/copy-guarded.ts';
 import { leafOf, parsePath, scopeOf } from '../model/path.ts';
 import type { CloseScope, OpenScope } from './commands.ts';
 import type { Decision } from './decision.ts';
@@ -53,6 +55,12 @@ function open(state: RunState, anchor: ScopeAnchor, command: OpenScope): Decisio
       message: `task ${JSON.stringify(id)} is ${statusName(status)}, so it cannot open a scope`,
     };
   }
+  if (state.cancelReason !== undefined || state.halted || peekDetails(scope, index)?.stop !== undefined) {
+    return {
+      refused: 'TRANSITION_ILLEGAL',
+      message: `task ${JSON.stringify(id)} is to stop, so it cannot open a scope`,
+    };
+  }
   if (!scope.plan.children?.has(id)) {
     return {
       refused: 'TRANSITION_ILLEGAL',
@@ -80,6 +88,7 @@ function close(state: RunState, anchor: ScopeAnchor, command: CloseScope): Decis
       message: `scope ${JSON.stringify(path)} has tasks that have not ended`,
     };
   }
+  if (child.closed) return [];
   const seq = state.seq + 1;
   const outputs = outputsOf(child);
   const events: RunEvent[] = [{ type: 'ScopeClosed', runId, seq, at, path, outputs }];
@@ -110,12 +119,11 @@ function close(state: RunState, anchor: ScopeAnchor, command: CloseScope): Decis
 
 /** The outputs of the listed tasks of a scope that completed, by id. */
 export function outputsOf(scope: ScopeState): Readonly<Record<string, unknown>> {
-  const entries: [string, unknown][] = [];
+  const outputs: Record<string, unknown> = {};
   for (let i = 0; i < scope.plan.listed; i++) {
-    if (scope.status[i] === COMPLETED) entries.push([scope.plan.ids[i] as string, scope.outputs[i]]);
+    if (scope.status[i] === COMPLETED) setOwn(outputs, scope.plan.ids[i] as string, scope.outputs[i]);
   }
-  // Unlike an assignment, fromEntries makes an own property of every id, also of `__proto__`.
-  return Object.fromEntries(entries);
+  return outputs;
 }
 
 /** A task with one scope has its outputs; one with several has theirs by item or iteration. */

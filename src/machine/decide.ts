@@ -9,11 +9,12 @@
  */
 import { isRunFinished } from '../model/status.ts';
 import type { RunCommand, StartRun } from './commands.ts';
-import { decideAttempt } from './decide-attempt.ts';
+import { type AttemptCommand, decideAttempt } from './decide-attempt.ts';
 import { decideRun } from './decide-run.ts';
 import { decideScope } from './decide-scope.ts';
+import { decideTask, type TaskCommand } from './decide-task.ts';
 import type { Decision } from './decision.ts';
-import type { RunState } from './state.ts';
+import { locate, type RunState } from './state.ts';
 
 /** Judges one command on one state. */
 export function decide(state: RunState, command: RunCommand): Decision {
@@ -34,7 +35,28 @@ export function decide(state: RunState, command: RunCommand): Decision {
     case 'CloseScope':
       return decideScope(state, command);
     default:
-      return decideAttempt(state, command);
+      return decideOnTask(state, command);
+  }
+}
+
+function decideOnTask(state: RunState, command: AttemptCommand | TaskCommand): Decision {
+  if (!locate(state, command.path)) {
+    return {
+      refused: 'TASK_NOT_FOUND',
+      message: `run ${state.runId} has no task at ${JSON.stringify(command.path)}`,
+    };
+  }
+  const scope = state.cursorScope;
+  const index = state.cursorIndex;
+  switch (command.type) {
+    case 'ExpireTask':
+    case 'RecordCondition':
+    case 'CancelTask':
+    case 'SetPriority':
+    case 'SkipTask':
+      return decideTask(state, scope, index, command);
+    default:
+      return decideAttempt(state, scope, index, command);
   }
 }
 

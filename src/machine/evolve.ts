@@ -28,6 +28,8 @@ import { isLegal, type MovingEventType, statusName, targetOf } from './transitio
 export function evolve(state: RunState, event: RunEvent): void {
   if (event.seq !== state.seq + 1) throw impossible(event, `it should have seq ${state.seq + 1}`);
   if (isRunFinished(state.status)) throw impossible(event, `the run is ${state.status}`);
+  if ((event.type === 'RunCreated') !== (state.seq === 0))
+    throw impossible(event, `the run is at seq ${state.seq}`);
   switch (event.type) {
     case 'TaskStarted':
       start(state, event);
@@ -86,8 +88,6 @@ type RunLevelEvent =
   | Extract<RunEvent, { readonly type: 'RunFailed' }>;
 
 function evolveRun(state: RunState, event: RunLevelEvent): void {
-  if ((event.type === 'RunCreated') !== (state.seq === 0))
-    throw impossible(event, `the run is at seq ${state.seq}`);
   switch (event.type) {
     case 'RunCreated':
       create(state, event);
@@ -169,9 +169,14 @@ function fail(state: RunState, event: TaskFailed): void {
   details.stop = undefined;
   if (!isFailureTolerated(scope.plan, index)) {
     recordFailure(state, event.path, event.failure);
-    if (scope.plan.failurePolicy !== 'continue') state.halted = true;
+    if (scope.plan.failurePolicy !== 'continue') halt(state, event.path);
   }
   end(scope, index, true);
+}
+
+function halt(state: RunState, path: string): void {
+  state.halted = true;
+  state.haltedPath ??= path;
 }
 
 function cancel(state: RunState, event: TaskCancelled): void {

@@ -11,6 +11,7 @@
  * I11  a run has ended if and only if all its tasks have
  * N1   `open` and `unmet` are what a recount gives
  */
+import { isSettledEdge } from '../model/plan.ts';
 import { isRunFinished } from '../model/status.ts';
 import { peekDetails, type RunState, type ScopeState } from './state.ts';
 import {
@@ -75,19 +76,7 @@ function recountUnmet(scope: ScopeState, index: number): number {
 function isMet(scope: ScopeState, dependency: number, index: number, status: number): boolean {
   if (status === COMPLETED) return true;
   if (status === SKIPPED && peekDetails(scope, dependency)?.condition === false) return true;
-  return isTerminal(status) && isSettledEdge(scope, dependency, index);
-}
-
-function isSettledEdge(scope: ScopeState, dependency: number, index: number): boolean {
-  const { plan } = scope;
-  for (
-    let e = plan.dependentStart[dependency] as number;
-    e < (plan.dependentStart[dependency + 1] as number);
-    e++
-  ) {
-    if (plan.dependents[e] === index) return plan.dependentSettled?.[e] === 1;
-  }
-  return false;
+  return isTerminal(status) && isSettledEdge(scope.plan, dependency, index);
 }
 
 /** Whether some task is under way, waits for a time, or has all its dependencies. */

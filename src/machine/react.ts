@@ -8,6 +8,7 @@
  * X3  `resume` gives for a state what the events that led to it have given and what is still to be done.
  */
 
+import type { Sink } from '../base/batch.ts';
 import { isRunFinished } from '../model/status.ts';
 import type { RunEvent, TaskStarted } from './events.ts';
 import type { Instruction } from './instructions.ts';
@@ -15,7 +16,7 @@ import { locate, peekDetails, type RunState, type ScopeState } from './state.ts'
 import { CREATED, IN_PROGRESS, RETRYING } from './transitions.ts';
 
 /** Adds to `out` what is to be done because of an event that was just folded. */
-export function react(state: RunState, event: RunEvent, out: Instruction[]): void {
+export function react(state: RunState, event: RunEvent, out: Sink<Instruction>): void {
   switch (event.type) {
     case 'RunStarted':
       scheduleRoots(state, state.scopes[0] as ScopeState, out);
@@ -62,7 +63,7 @@ type TaskEvent = Exclude<
   }
 >;
 
-function reactToTask(state: RunState, event: TaskEvent, out: Instruction[]): void {
+function reactToTask(state: RunState, event: TaskEvent, out: Sink<Instruction>): void {
   locate(state, event.path);
   const scope = state.cursorScope;
   const index = state.cursorIndex;
@@ -111,12 +112,12 @@ function dispatch(scope: ScopeState, index: number, event: TaskStarted): Instruc
   };
 }
 
-function scheduleRoots(state: RunState, scope: ScopeState, out: Instruction[]): void {
+function scheduleRoots(state: RunState, scope: ScopeState, out: Sink<Instruction>): void {
   for (let i = 0; i < scope.plan.size; i++) if (scope.unmet[i] === 0) ready(state, scope, i, out);
 }
 
 /** Schedules the dependents that waited for this task last; each is met here by the event that freed it. */
-function scheduleDependents(state: RunState, scope: ScopeState, index: number, out: Instruction[]): void {
+function scheduleDependents(state: RunState, scope: ScopeState, index: number, out: Sink<Instruction>): void {
   const { plan } = scope;
   const end = plan.dependentStart[index + 1] as number;
   for (let e = plan.dependentStart[index] as number; e < end; e++) {
@@ -126,7 +127,7 @@ function scheduleDependents(state: RunState, scope: ScopeState, index: number, o
   }
 }
 
-function ready(state: RunState, scope: ScopeState, index: number, out: Instruction[]): void {
+function ready(state: RunState, scope: ScopeState, index: number, out: Sink<Instruction>): void {
   if (state.halted || state.cancelReason !== undefined) return;
   const asks =
     scope.plan.tasks[index]?.policies.when !== undefined &&
@@ -146,7 +147,7 @@ export function resume(state: RunState): readonly Instruction[] {
   return out;
 }
 
-function resumeTask(state: RunState, scope: ScopeState, index: number, out: Instruction[]): void {
+function resumeTask(state: RunState, scope: ScopeState, index: number, out: Sink<Instruction>): void {
   const details = peekDetails(scope, index);
   switch (scope.status[index]) {
     case CREATED:

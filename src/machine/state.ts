@@ -87,6 +87,8 @@ export interface RunState {
   failure: TaskFailure | undefined;
   /** Nothing new starts: a task failed under a policy that says so. */
   halted: boolean;
+  /** The task whose failure halted it. */
+  haltedPath: TaskPath | undefined;
   cursorPath: TaskPath | undefined;
   cursorScope: ScopeState;
   cursorIndex: number;
@@ -114,6 +116,7 @@ export function initialState(runId: string, plan: CompiledPlan): RunState {
     failedPath: undefined,
     failure: undefined,
     halted: false,
+    haltedPath: undefined,
     cursorPath: undefined,
     cursorScope: root,
     cursorIndex: -1,

@@ -7,6 +7,7 @@
  * M2  After a step the run has ended if and only if all its tasks have.
  * M3  The events of one step belong into one append.
  */
+import type { Sink } from '../base/batch.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { isRunFinished } from '../model/status.ts';
 import type { Refusal, RunCommand } from './commands.ts';
@@ -29,8 +30,8 @@ import type { RunState, ScopeState } from './state.ts';
 export function step(
   state: RunState,
   command: RunCommand,
-  events: RunEvent[],
-  instructions: Instruction[],
+  events: Sink<RunEvent>,
+  instructions: Sink<Instruction>,
 ): Refusal | undefined {
   const refusal = apply(state, command, events, instructions, undefined);
   if (refusal !== undefined) return refusal;
@@ -42,8 +43,8 @@ export function step(
 function apply(
   state: RunState,
   command: RunCommand,
-  events: RunEvent[],
-  instructions: Instruction[],
+  events: Sink<RunEvent>,
+  instructions: Sink<Instruction>,
   pending: RunCommand[] | undefined,
 ): Refusal | undefined {
   const decision = decide(state, command);
@@ -64,7 +65,12 @@ function apply(
   return undefined;
 }
 
-function settle(state: RunState, stack: RunCommand[], events: RunEvent[], instructions: Instruction[]): void {
+function settle(
+  state: RunState,
+  stack: RunCommand[],
+  events: Sink<RunEvent>,
+  instructions: Sink<Instruction>,
+): void {
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const refusal = apply(state, next, events, instructions, stack);
     if (refusal !== undefined)
@@ -72,7 +78,12 @@ function settle(state: RunState, stack: RunCommand[], events: RunEvent[], instru
   }
 }
 
-function finishIfDone(state: RunState, at: number, events: RunEvent[], instructions: Instruction[]): void {
+function finishIfDone(
+  state: RunState,
+  at: number,
+  events: Sink<RunEvent>,
+  instructions: Sink<Instruction>,
+): void {
   if ((state.scopes[0] as ScopeState).open > 0 || isRunFinished(state.status) || state.seq === 0) return;
   const refusal = apply(state, { type: 'FinishRun', at }, events, instructions, undefined);
   if (refusal !== undefined)

@@ -1,13 +1,14 @@
 import { parseDuration } from '../base/duration.ts';
 import { nearestName } from '../base/nearest.ts';
-import { describeValue } from '../base/values.ts';
-import { type OrchestratorError, refuse } from './errors.ts';
+import { describeValue, quote } from '../base/values.ts';
+import { type OrchestratorError, refuse, unreadable } from './errors.ts';
 
 /** A time span: milliseconds as a number, or a string with units such as `250ms`, `2m`, `1h30m`, `PT1H30M`. */
 export type Duration = number | string;
 
-/** The longest duration: 100 years. */
+/** The longest wait that is told from longer ones: 100 years. */
 export const DURATION_MS_MAX = 100 * 365 * 86_400_000;
+const DURATION_TEXT = 'or a string with units such as 250ms, 2m, 1h30m, PT1H30M';
 
 /** An `OPTION_INVALID` refusal. */
 export function invalidOption(at: string, value: unknown, allowed: string, hint?: string): OrchestratorError {
@@ -22,9 +23,24 @@ export function checkRecord(
   code: 'OPTION_INVALID' | 'DEFINITION_INVALID' | 'DEPENDENCY_INVALID' = 'OPTION_INVALID',
 ): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || !isPlain(value)) {
-    throw refuse(code, { at, found: describeValue(value), allowed: what });
+    const found = describeValue(value);
+    throw refuse(code, {
+      at,
+      found,
+      allowed: what,
+      hint: found === 'a promise' ? 'Await it first.' : undefined,
+    });
   }
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** Carries out checks of a host's object; what its getters or traps throw becomes an `OPTION_INVALID` refusal. */
+export function reading<Checked>(at: string, allowed: string, check: () => Checked): Checked {
+  try {
+    return check();
+  } catch (thrown) {
+    throw unreadable(thrown, 'OPTION_INVALID', at, allowed);
+  }
 }
 
 /** Whether an object is neither an array nor an instance of a class. */
@@ -42,29 +58,39 @@ export function isPlain(value: object): boolean {
 export function checkKeys(value: object, known: ReadonlySet<string>, at: string): void {
   for (const key in value) {
     if (known.has(key)) continue;
-    const nearest = nearestName(key, known);
+    const nearest = nearestName(key, known) ?? sameBeginning(key, known);
     throw refuse('OPTION_UNKNOWN', {
       at: `${at}/${key}`,
-      found: `an unknown option ${JSON.stringify(key.slice(0, 60))}`,
+      found: `an unknown option ${quote(key)}`,
       allowed: [...known].join(', '),
       hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
     });
   }
 }
 
-/** A duration in milliseconds, more than 0 (or from 0 on if `zero`), at most 100 years. */
-export function checkDuration(value: unknown, at: string, zero = false): number {
+/** An option that begins like a word which is too far from it otherwise: `retries` for `retry`. */
+function sameBeginning(key: string, known: ReadonlySet<string>): string | undefined {
+  return [...known].find((name) => key.startsWith(name.slice(0, Math.max(3, Math.ceil(name.length / 2)))));
+}
+
+/** A wait in milliseconds, from 0 on; one above 100 years counts as 100 years. */
+export function checkDuration(value: unknown, at: string): number {
   const ms = typeof value === 'string' ? parseDuration(value) : value;
-  if (typeof ms !== 'number' || !(zero ? ms >= 0 : ms > 0) || ms > DURATION_MS_MAX) {
-    const allowed = `a duration ${zero ? 'from 0' : 'above 0'} up to 100 years: milliseconds as a number, or a string with units such as 250ms, 2m, 1h30m, PT1H30M`;
-    throw invalidOption(
-      at,
-      value,
-      allowed,
-      typeof value === 'string' && /^\d+$/.test(value) ? 'Add a unit.' : undefined,
-    );
-  }
-  return ms;
+  if (typeof ms === 'number' && ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)
+    return Math.min(ms, DURATION_MS_MAX);
+  throw invalidDuration(at, value, `a duration from 0: milliseconds, ${DURATION_TEXT}`);
+}
+
+/** A limit or span in whole milliseconds, above 0; one above 100 years counts as 100 years. */
+export function checkTimeLimit(value: unknown, at: string): number {
+  const ms = typeof value === 'string' ? parseDuration(value) : value;
+  if (Number.isSafeInteger(ms) && (ms as number) > 0) return Math.min(ms as number, DURATION_MS_MAX);
+  throw invalidDuration(at, value, `a duration above 0: whole milliseconds, ${DURATION_TEXT}`);
+}
+
+function invalidDuration(at: string, value: unknown, allowed: string): OrchestratorError {
+  const lacksUnit = typeof value === 'string' && /^[\d.]+$/.test(value);
+  return invalidOption(at, value, allowed, lacksUnit ? `Add a unit: ${quote(`${value}ms`)}.` : undefined);
 }
 
 /** An integer between two bounds, both included. */
@@ -123,22 +149,39 @@ export function checkFunction(value: unknown, at: string, what: string): (...arg
 /** Something that behaves like an AbortSignal (also one of another realm or a polyfill). */
 export function checkSignal(value: unknown, at: string): AbortSignal | undefined {
   if (value === undefined) return undefined;
+  if (reading(at, 'an AbortSignal', () => isSignal(value))) return value as AbortSignal;
+  throw invalidOption(at, value, 'an AbortSignal', 'Pass the signal of an AbortController.');
+}
+
+function isSignal(value: unknown): boolean {
   const signal = value as AbortSignal;
-  const fits =
+  return (
     typeof value === 'object' &&
     value !== null &&
     typeof signal.aborted === 'boolean' &&
-    typeof signal.addEventListener === 'function';
-  if (!fits) throw invalidOption(at, value, 'an AbortSignal');
-  return signal;
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function'
+  );
+}
+
+/**
+ * A copy of a list, which the host can no longer change. Holes become `undefined`, so that they are refused like
+ * any other wrong item.
+ */
+export function copyList(list: readonly unknown[], at: string, max: number, what: string): unknown[] {
+  const { length } = list;
+  if (length > max) {
+    throw refuse('LIMIT_EXCEEDED', { at, found: `${length} ${what}`, allowed: `at most ${max} ${what}` });
+  }
+  const copy: unknown[] = [];
+  for (let i = 0; i < length; i++) copy.push(list[i]);
+  return copy;
 }
 
 /** Labels for whoever looks at runs: at most 64, each 1 to 128 printable characters on one line. */
 export function checkTags(value: unknown, at: string): readonly string[] {
   if (!Array.isArray(value)) throw invalidOption(at, value, 'an array of strings');
-  if (value.length > 64)
-    throw refuse('LIMIT_EXCEEDED', { at, found: `${value.length} tags`, allowed: 'at most 64 tags' });
-  return value.map((tag: unknown, i) => {
+  return copyList(value, at, 64, 'tags').map((tag, i) => {
     if (
       typeof tag !== 'string' ||
       tag.length === 0 ||

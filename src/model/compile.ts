@@ -1,6 +1,7 @@
 import { nearestName } from '../base/nearest.ts';
+import { quote } from '../base/values.ts';
 import type { DependencySpec } from './dependency.ts';
-import { type OrchestratorError, refuse } from './errors.ts';
+import { type OrchestratorError, refuse, unreadable } from './errors.ts';
 import { findCycles } from './find-cycles.ts';
 import type { CompiledPlan } from './plan.ts';
 import type { AnyTask } from './task.ts';
@@ -21,14 +22,18 @@ const compiled = new WeakMap<AnyWorkflow, CompiledPlan>();
 export function compile(workflow: AnyWorkflow): CompiledPlan {
   let plan = compiled.get(workflow);
   if (plan === undefined) {
-    plan = build(workflow);
+    const at = `workflow ${JSON.stringify(workflow.name)}`;
+    try {
+      plan = build(workflow, at);
+    } catch (thrown) {
+      throw unreadable(thrown, 'DEFINITION_INVALID', at, 'tasks made by task(…)');
+    }
     compiled.set(workflow, plan);
   }
   return plan;
 }
 
-function build(workflow: AnyWorkflow): CompiledPlan {
-  const at = `workflow ${JSON.stringify(workflow.name)}`;
+function build(workflow: AnyWorkflow, at: string): CompiledPlan {
   const { tasks, indexOf } = gather(workflow, at);
   const size = tasks.length;
   const edges = link(tasks, indexOf, at);
@@ -63,7 +68,7 @@ function gather(workflow: AnyWorkflow, at: string): { tasks: AnyTask[]; indexOf:
   const indexOf = new Map<string, number>();
   for (let i = 0; i < tasks.length; i++) {
     const id = (tasks[i] as AnyTask).taskId;
-    if (indexOf.has(id)) throw duplicate(id, at);
+    if (indexOf.has(id)) throw duplicate(id, `${at}/tasks/${i}`);
     indexOf.set(id, i);
   }
   for (let i = 0; i < tasks.length; i++) {
@@ -83,7 +88,7 @@ function join(spec: DependencySpec, tasks: AnyTask[], indexOf: Map<string, numbe
     indexOf.set(spec.taskId, tasks.length);
     tasks.push(spec.target as AnyTask);
   } else if (tasks[known] !== spec.target) {
-    throw duplicate(spec.taskId, at);
+    throw duplicate(spec.taskId, `${at}/tasks`);
   }
 }
 
@@ -211,8 +216,9 @@ function effectivePriorities(tasks: readonly AnyTask[], order: Int32Array, rever
 function duplicate(id: string, at: string): OrchestratorError {
   return refuse('ID_DUPLICATE', {
     at,
-    found: `two tasks with the id ${JSON.stringify(id)}`,
+    found: `a second task with the id ${quote(id)}`,
     allowed: 'different ids',
+    hint: 'Rename one of the two tasks.',
   });
 }
 
@@ -224,14 +230,19 @@ function badDependency(
 ): OrchestratorError {
   const place = `${at} task ${JSON.stringify(task.taskId)}/dependencies`;
   if (spec.taskId === task.taskId) {
-    return refuse('DEPENDENCY_SELF', { at: place, found: 'the task itself', allowed: 'other tasks' });
+    return refuse('DEPENDENCY_SELF', {
+      at: place,
+      found: 'the task itself',
+      allowed: 'other tasks',
+      hint: 'Remove the dependency.',
+    });
   }
   const nearest = nearestName(spec.taskId, indexOf.keys());
   return refuse(
     'DEPENDENCY_UNKNOWN',
     {
       at: place,
-      found: `the unknown task ${JSON.stringify(spec.taskId)}`,
+      found: `the unknown task ${quote(spec.taskId)}`,
       allowed: 'a task of this workflow',
       hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
     },

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { DependencyInput, DependencyOutputs } from './dependency.ts';
-import { type AnyTask, type Condition, Task, type TaskOptions } from './task.ts';
+import type { DependencyInput } from './dependency.ts';
+import { type AnyTask, Task, type TaskOptions } from './task.ts';
 import {
   type AnyWorkflow,
   type OutputsOf,
@@ -12,8 +12,11 @@ import {
   workflowFromData,
 } from './workflow.ts';
 
-/** A task with `when` may be skipped, and then its dependents see `undefined`. */
-type OutputWith<Out, When> = When extends undefined ? Out : Out | undefined;
+/**
+ * A task with `when` may be skipped, and then its dependents see `undefined`. `Answer` is inferred from what `when`
+ * returns, so that its parameter gets its type from the dependencies; without `when` it stays `never`.
+ */
+type OutputWith<Out, Answer> = [Answer] extends [never] ? Out : Out | undefined;
 
 /** No dependencies. */
 export type NoDependencies = Readonly<Record<never, never>>;
@@ -32,8 +35,8 @@ export function task<
   const Id extends string,
   Out = unknown,
   const Deps extends DependencyInput = NoDependencies,
-  const When extends Condition<unknown, DependencyOutputs<Deps>> | undefined = undefined,
->(taskId: Id, options: TaskOptions<unknown, Out, Deps, When>): Task<Id, OutputWith<Out, When>, unknown> {
+  Answer extends boolean = never,
+>(taskId: Id, options: TaskOptions<unknown, Out, Deps, Answer>): Task<Id, OutputWith<Out, Answer>, unknown> {
   return new Task(taskId, options);
 }
 
@@ -42,11 +45,11 @@ export type TaskOf<In> = <
   const Id extends string,
   Out = unknown,
   const Deps extends DependencyInput = NoDependencies,
-  const When extends Condition<In, DependencyOutputs<Deps>> | undefined = undefined,
+  Answer extends boolean = never,
 >(
   taskId: Id,
-  options: TaskOptions<In, Out, Deps, When>,
-) => Task<Id, OutputWith<Out, When>, In>;
+  options: TaskOptions<In, Out, Deps, Answer>,
+) => Task<Id, OutputWith<Out, Answer>, In>;
 
 /**
  * `task` with the input type of a schema: handlers see `input` typed. The workflow validates the input, so its

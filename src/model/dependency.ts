@@ -2,7 +2,7 @@ import { describeValue } from '../base/values.ts';
 import { checkChoice, checkKeys, checkRecord } from './checks.ts';
 import { refuse } from './errors.ts';
 import type { SettledOutcome } from './handler.ts';
-import { checkId } from './ids.ts';
+import { checkId, isPlainId } from './ids.ts';
 
 /** The part of a task that a dependency sees. `Task` fits it; this file need not know `Task`. */
 export interface DependencyTarget<out Out = unknown> {
@@ -47,9 +47,19 @@ type Seen<Dependency> =
     ? SettledOutcome<OutputOf<Target>>
     : OutputOf<Dependency>;
 
+/** The name under which an item of a list of dependencies is seen; `never` for plain ids, whose type is open. */
+type NameOf<Dependency> =
+  Dependency extends SettledDependency<infer Target>
+    ? NameOf<Target>
+    : Dependency extends { readonly taskId: infer Id extends string; readonly '~output': unknown }
+      ? Id
+      : never;
+
 /** What the handler sees under `dependencies`. */
 export type DependencyOutputs<Deps> = Deps extends readonly unknown[]
-  ? Readonly<Record<string, unknown>>
+  ? { readonly [Dependency in Deps[number] as NameOf<Dependency>]: Seen<Dependency> } & Readonly<
+      Record<string, unknown>
+    >
   : { readonly [Name in keyof Deps]: Seen<Deps[Name]> };
 
 /** One checked dependency. */
@@ -65,6 +75,9 @@ export interface DependencySpec {
 /** The most dependencies that one task can have. */
 export const DEPENDENCIES_MAX = 200_000;
 
+/** Tells tasks from everything else; this file need not know what they are made of. */
+type IsTarget = (value: unknown) => value is DependencyTarget;
+
 const ALLOWED = 'an object of tasks by name, or an array of task ids and tasks';
 const DATA_KEYS: ReadonlySet<string> = new Set(['taskId', 'on', 'as']);
 
@@ -72,35 +85,43 @@ const DATA_KEYS: ReadonlySet<string> = new Set(['taskId', 'on', 'as']);
  * Checks the `dependencies` of a task. That the ids exist is checked when the workflow is compiled.
  * @throws OrchestratorError `DEPENDENCY_INVALID`, `ID_INVALID`, `LIMIT_EXCEEDED`
  */
-export function checkDependencies(value: unknown, taskAt: string): readonly DependencySpec[] {
+export function checkDependencies(
+  value: unknown,
+  taskAt: string,
+  isTarget: IsTarget,
+): readonly DependencySpec[] {
   const at = `${taskAt}/dependencies`;
-  if (Array.isArray(value)) return checkList(value, at);
+  if (Array.isArray(value)) return checkList(value, at, isTarget);
   const record = checkRecord(value, at, ALLOWED, 'DEPENDENCY_INVALID');
+  const keys = Object.keys(record);
+  checkCount(keys.length, at);
   const specs: DependencySpec[] = [];
-  for (const key of Object.keys(record)) {
+  for (const key of keys) {
     const name = checkId(key, `${at}/${key}`, 'a name for a dependency');
-    specs.push(checkTarget(record[key], name, `${at}/${name}`));
+    specs.push(checkTarget(record[key], name, `${at}/${name}`, isTarget));
   }
-  checkCount(specs.length, at);
   return specs;
 }
 
-function checkList(list: readonly unknown[], at: string): readonly DependencySpec[] {
-  checkCount(list.length, at);
+function checkList(list: readonly unknown[], at: string, isTarget: IsTarget): readonly DependencySpec[] {
+  const { length } = list;
+  checkCount(length, at);
   const specs: DependencySpec[] = [];
   // An index loop also meets the holes of a sparse array, which for…of and forEach treat differently.
-  for (let i = 0; i < list.length; i++) specs.push(checkListed(list[i], at, i));
+  for (let i = 0; i < length; i++) specs.push(checkListed(list[i], at, i, isTarget));
   return specs;
 }
 
-function checkListed(item: unknown, at: string, index: number): DependencySpec {
+function checkListed(item: unknown, at: string, index: number, isTarget: IsTarget): DependencySpec {
   if (typeof item === 'string' || typeof item === 'number') {
-    const taskId = checkId(item, at, 'a task id');
+    // The place is put together only when it is needed: a list can be long.
+    const taskId = isPlainId(item) ? item : checkId(item, `${at}/${index}`, 'a task id');
     return { name: taskId, taskId, target: undefined, settled: false };
   }
   if (isTarget(item)) return { name: item.taskId, taskId: item.taskId, target: item, settled: false };
-  if (isSettled(item))
-    return { name: item.settled.taskId, taskId: item.settled.taskId, target: item.settled, settled: true };
+  const awaited = settledTarget(item, isTarget);
+  if (awaited !== undefined)
+    return { name: awaited.taskId, taskId: awaited.taskId, target: awaited, settled: true };
   const record = checkRecord(
     item,
     `${at}/${index}`,
@@ -120,18 +141,18 @@ function checkListed(item: unknown, at: string, index: number): DependencySpec {
   return { name, taskId, target: undefined, settled: on === 'settled' };
 }
 
-function checkTarget(value: unknown, name: string, at: string): DependencySpec {
+function checkTarget(value: unknown, name: string, at: string, isTarget: IsTarget): DependencySpec {
   if (isTarget(value)) return { name, taskId: value.taskId, target: value, settled: false };
-  if (isSettled(value)) return { name, taskId: value.settled.taskId, target: value.settled, settled: true };
+  const awaited = settledTarget(value, isTarget);
+  if (awaited !== undefined) return { name, taskId: awaited.taskId, target: awaited, settled: true };
   throw refused(value, at, 'a task, or settled(task)');
 }
 
-function isTarget(value: unknown): value is DependencyTarget {
-  return typeof value === 'object' && value !== null && 'dependencySpecs' in value && 'taskId' in value;
-}
-
-function isSettled(value: unknown): value is SettledDependency<DependencyTarget> {
-  return typeof value === 'object' && value !== null && 'settled' in value && isTarget(value.settled);
+/** The task inside `settled(task)`. */
+function settledTarget(value: unknown, isTarget: IsTarget): DependencyTarget | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const target = (value as { readonly settled?: unknown }).settled;
+  return isTarget(target) ? target : undefined;
 }
 
 function checkCount(count: number, at: string): void {

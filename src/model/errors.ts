@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 
 const BRAND = Symbol.for('@taskmaster-ai/orchestrator/error');
+const PLACE_LENGTH_MAX = 600;
 
 /** What an error carries beside its message. */
 export interface OrchestratorErrorOptions {
@@ -34,8 +35,13 @@ export class OrchestratorError extends Error {
 
   /** Whether `value` is such an error, and of the given code if one is given. */
   static is(value: unknown, code?: ErrorCode): value is OrchestratorError {
-    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
-    return code === undefined || (value as unknown as OrchestratorError).code === code;
+    if (typeof value !== 'object' || value === null) return false;
+    try {
+      return BRAND in value && (code === undefined || (value as unknown as OrchestratorError).code === code);
+    } catch {
+      // A proxy may throw on any question; it is none of ours.
+      return false;
+    }
   }
 
   toJSON(): Record<string, unknown> {
@@ -68,13 +74,24 @@ export function refuse(
   extra: OrchestratorErrorOptions = {},
 ): OrchestratorError {
   const hint = refused.hint === undefined ? '' : ` ${refused.hint}`;
-  return new OrchestratorError(
+  // The key of a host's object can be of any length, and a place ends in such keys.
+  const at = refused.at.length <= PLACE_LENGTH_MAX ? refused.at : `${refused.at.slice(0, PLACE_LENGTH_MAX)}…`;
+  return new OrchestratorError(code, `${at}: found ${refused.found}; allowed: ${refused.allowed}.${hint}`, {
+    ...extra,
+    details: { at, found: refused.found, allowed: refused.allowed, ...extra.details },
+  });
+}
+
+/**
+ * Turns what a host's object throws while it is read (a getter, the trap of a proxy) into a refusal; a refusal
+ * stays as it is.
+ */
+export function unreadable(thrown: unknown, code: ErrorCode, at: string, allowed: string): OrchestratorError {
+  if (OrchestratorError.is(thrown)) return thrown;
+  return refuse(
     code,
-    `${refused.at}: found ${refused.found}; allowed: ${refused.allowed}.${hint}`,
-    {
-      ...extra,
-      details: { at: refused.at, found: refused.found, allowed: refused.allowed, ...extra.details },
-    },
+    { at, found: 'an object that throws when it is read', allowed, hint: 'Give plain data without getters.' },
+    { cause: thrown },
   );
 }
 

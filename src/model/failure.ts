@@ -81,7 +81,10 @@ function text(value: unknown): string | undefined {
 }
 
 function clip(value: string, length: number): string {
-  return value.length <= length ? value : `${value.slice(0, length - 1)}…`;
+  if (value.length <= length) return value;
+  // Not through the two halves of one character.
+  const code = value.charCodeAt(length - 2);
+  return `${value.slice(0, code >= 0xd800 && code <= 0xdbff ? length - 2 : length - 1)}…`;
 }
 
 /** The failure of an attempt that ran into a time limit; `limitMs` is the limit. */
@@ -107,6 +110,6 @@ export function reviveFailure(failure: TaskFailure): Error {
 /** Whether a thrown value says of itself that trying again is of no use. */
 export function isMarkedFatal(thrown: unknown): boolean {
   if (typeof thrown !== 'object' || thrown === null) return false;
-  if (OrchestratorError.is(thrown)) return !thrown.retryable;
+  if (OrchestratorError.is(thrown)) return read(thrown, 'retryable') !== true;
   return read(thrown, 'retryable') === false;
 }

@@ -20,6 +20,11 @@ export interface HandlerClock {
    * @param duration - milliseconds, or a string such as `2m`
    */
   sleep(duration: number | string): Promise<void>;
+  /**
+   * Lets a virtual clock stand still until something real has settled, such as a file or a socket; on the
+   * machine's own clock it changes nothing.
+   */
+  real<Value>(promise: PromiseLike<Value>): Promise<Value>;
 }
 
 /** The locks that the task holds while it runs, by name. */

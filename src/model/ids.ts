@@ -16,12 +16,20 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
 export function checkId(value: unknown, at: string, what: string): string {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return String(value);
   if (typeof value !== 'string') throw invalid(value, at, what);
-  if (value.length === 0 || value.length > ID_LENGTH_MAX) throw invalid(value, at, what);
+  if (value.length > ID_LENGTH_MAX) throw invalid(value, at, what);
   return isPlainAscii(value) ? value : checkUnusual(value, at, what);
 }
 
-/** Nearly all ids are letters, digits and a few marks; this loop spares them the regular expressions. */
+/**
+ * Whether a value is one of the usual ids: letters, digits and a few marks. Nearly all are, and this loop spares
+ * them the regular expressions.
+ */
+export function isPlainId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= ID_LENGTH_MAX && isPlainAscii(value);
+}
+
 function isPlainAscii(value: string): boolean {
+  if (value.length === 0) return false;
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     // 33..126 without # (35), / (47), [ (91) and ] (93)
@@ -31,7 +39,7 @@ function isPlainAscii(value: string): boolean {
 }
 
 function checkUnusual(value: string, at: string, what: string): string {
-  const wellFormed = !UNPRINTABLE.test(value);
+  const wellFormed = value.length > 0 && !UNPRINTABLE.test(value);
   if (!wellFormed || /[/[\]#]/.test(value) || value.trim() !== value || value.normalize('NFC') !== value) {
     throw invalid(value, at, what);
   }
@@ -40,7 +48,7 @@ function checkUnusual(value: string, at: string, what: string): string {
 
 function invalid(value: unknown, at: string, what: string): Error {
   const form =
-    typeof value === 'string' && value.normalize('NFC') !== value
+    typeof value === 'string' && value.length <= ID_LENGTH_MAX && value.normalize('NFC') !== value
       ? 'Call .normalize("NFC") on it.'
       : undefined;
   return refuse('ID_INVALID', {

@@ -1,5 +1,5 @@
-import { describeValue } from '../base/values.ts';
-import { checkChoice, checkKeys, checkRecord } from './checks.ts';
+import { describeValue, quote } from '../base/values.ts';
+import { checkChoice, checkKeys, checkRecord, copyList } from './checks.ts';
 import { refuse } from './errors.ts';
 import { checkId } from './ids.ts';
 
@@ -20,6 +20,9 @@ export interface LockNeed {
   readonly name: string;
   readonly mode: LockMode;
 }
+
+/** The most locks that can be asked for together. */
+export const LOCKS_MAX = 10_000;
 
 const LOCK_KEYS: ReadonlySet<string> = new Set(['name', 'mode']);
 
@@ -47,20 +50,20 @@ export function checkResourceNeeds(value: unknown, at: string): readonly Resourc
 
 /**
  * Checks `locks`: names, or objects with a name and a mode. The whole set is taken at once.
- * @throws OrchestratorError `LOCK_CONFLICT`, `ID_INVALID`, `OPTION_INVALID`
+ * @throws OrchestratorError `LOCK_CONFLICT`, `ID_INVALID`, `OPTION_INVALID`, `LIMIT_EXCEEDED`
  */
 export function checkLockNeeds(value: unknown, at: string): readonly LockNeed[] {
   if (!Array.isArray(value)) {
     throw refuse('OPTION_INVALID', { at, found: describeValue(value), allowed: 'an array of lock names' });
   }
   const byLock = new Map<string, LockMode>();
-  value.forEach((request: unknown, i) => {
+  copyList(value, at, LOCKS_MAX, 'locks').forEach((request, i) => {
     const need = checkLock(request, `${at}/${i}`);
     const known = byLock.get(need.name);
     if (known !== undefined && known !== need.mode) {
       throw refuse('LOCK_CONFLICT', {
         at: `${at}/${i}`,
-        found: `lock ${JSON.stringify(need.name)} both exclusive and shared`,
+        found: `lock ${quote(need.name)} in both modes`,
         allowed: 'one mode for each lock',
       });
     }

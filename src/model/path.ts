@@ -11,6 +11,9 @@ export interface PathStep {
   readonly iteration?: number;
 }
 
+/** A task id, then perhaps an item or an iteration. */
+const STEP = /^([^[\]#]+)(?:\[([^[\]#]+)\]|#(0|[1-9]\d{0,14}))?$/;
+
 /** Joins the prefix of a scope (empty for the root) and a task id. */
 export function joinPath(prefix: string, taskId: string): TaskPath {
   return prefix === '' ? taskId : `${prefix}/${taskId}`;
@@ -44,19 +47,10 @@ export function formatPath(steps: readonly PathStep[]): TaskPath {
 }
 
 function parseStep(part: string): PathStep | undefined {
-  const open = part.indexOf('[');
-  if (open >= 0) {
-    const item = part.slice(open + 1, -1);
-    if (open === 0 || !part.endsWith(']') || item === '' || /[[\]#]/.test(item)) return undefined;
-    return { taskId: part.slice(0, open), item };
-  }
-  const hash = part.indexOf('#');
-  if (hash >= 0) {
-    const digits = part.slice(hash + 1);
-    if (hash === 0 || !/^(0|[1-9]\d{0,14})$/.test(digits)) return undefined;
-    return { taskId: part.slice(0, hash), iteration: Number(digits) };
-  }
-  return part === '' || part.includes(']') ? undefined : { taskId: part };
+  const [, taskId, item, iteration] = STEP.exec(part) ?? [];
+  if (taskId === undefined) return undefined;
+  if (item !== undefined) return { taskId, item };
+  return iteration === undefined ? { taskId } : { taskId, iteration: Number(iteration) };
 }
 
 function formatStep(step: PathStep): string {

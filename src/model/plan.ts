@@ -57,6 +57,20 @@ export function remainingPaths(plan: CompiledPlan): Float64Array {
   return remaining;
 }
 
+/** Whether a dependent waits for any outcome of a dependency; its dependents stand in the order of their numbers. */
+export function isSettledEdge(plan: CompiledPlan, dependency: number, dependent: number): boolean {
+  const settled = plan.dependentSettled;
+  if (settled === undefined) return false;
+  let low = plan.dependentStart[dependency] as number;
+  let high = plan.dependentStart[dependency + 1] as number;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((plan.dependents[middle] as number) < dependent) low = middle + 1;
+    else high = middle;
+  }
+  return settled[low] === 1;
+}
+
 /** Whether a failure of the task fails nobody: it has dependents, and all of them take its outcome as it is. */
 export function isFailureTolerated(plan: CompiledPlan, index: number): boolean {
   const settled = plan.dependentSettled;

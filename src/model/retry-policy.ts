@@ -5,6 +5,7 @@ import {
   checkKeys,
   checkNumber,
   checkRecord,
+  DURATION_MS_MAX,
   type Duration,
 } from './checks.ts';
 import { refuse } from './errors.ts';
@@ -22,17 +23,17 @@ export interface FailedAttempt {
 /** How often and when a failed task is tried again. */
 export interface RetryOptions {
   /** Attempts in all, the first one included: 1 to 10,000. Default 3. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** The wait before the second attempt. Default 1 s. */
-  readonly delay?: Duration;
+  readonly delay?: Duration | undefined;
   /** By how much each wait is longer than the one before: 1 to 100. Default 2. */
-  readonly factor?: number;
-  /** No wait is longer than this. Default 5 minutes, or `delay` if that is more. */
-  readonly maxDelay?: Duration;
+  readonly factor?: number | undefined;
+  /** No wait is longer than this. Default 100 times `delay`. */
+  readonly maxDelay?: Duration | undefined;
   /** The part of each wait that is left to chance, 0 to 1: a wait `w` becomes `w * (1 - jitter * random)`. Default 0. */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /** Whether to try again after this failure. One that throws means no. Default: always. */
-  readonly retryOn?: (failed: FailedAttempt) => boolean;
+  readonly retryOn?: ((failed: FailedAttempt) => boolean) | undefined;
 }
 
 /** `RetryOptions` checked, with the defaults filled in. */
@@ -53,7 +54,8 @@ const KEYS: ReadonlySet<string> = new Set([
   'jitter',
   'retryOn',
 ]);
-const MAX_DELAY_MS_DEFAULT = 300_000;
+/** The longest wait by default, in first waits. */
+const MAX_DELAYS_DEFAULT = 100;
 
 /** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function checkRetry(value: unknown, at: string): RetryPolicy {
@@ -63,11 +65,11 @@ export function checkRetry(value: unknown, at: string): RetryPolicy {
     'an object of retry options such as { maxAttempts: 3 }',
   ) as RetryOptions;
   checkKeys(options, KEYS, at);
-  const delayMs = options.delay === undefined ? 1_000 : checkDuration(options.delay, `${at}/delay`, true);
+  const delayMs = options.delay === undefined ? 1_000 : checkDuration(options.delay, `${at}/delay`);
   const maxDelayMs =
     options.maxDelay === undefined
-      ? Math.max(delayMs, MAX_DELAY_MS_DEFAULT)
-      : checkDuration(options.maxDelay, `${at}/maxDelay`, true);
+      ? Math.min(DURATION_MS_MAX, delayMs * MAX_DELAYS_DEFAULT)
+      : checkDuration(options.maxDelay, `${at}/maxDelay`);
   if (maxDelayMs < delayMs) {
     throw refuse('OPTION_INVALID', {
       at: `${at}/maxDelay`,
@@ -102,7 +104,8 @@ export function checkRetry(value: unknown, at: string): RetryPolicy {
  * @param random - a number from 0 (included) to 1 (excluded)
  */
 export function nextDelayMs(policy: RetryPolicy, attempt: number, random: number): number {
-  const grown = policy.delayMs * policy.factor ** (attempt - 1);
+  // The power may be Infinity, and nothing times infinity is not a number.
+  const grown = policy.delayMs === 0 ? 0 : policy.delayMs * policy.factor ** (attempt - 1);
   const capped = Math.min(policy.maxDelayMs, grown);
   return Math.round(capped * (1 - policy.jitter * random));
 }

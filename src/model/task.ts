@@ -1,4 +1,5 @@
-import { describeValue, guardValue, isPrimitive } from '../base/values.ts';
+import { guardValue } from '../base/values.ts';
+import { checkHandler, checkHandlerRef } from './check-handler.ts';
 import {
   checkDuration,
   checkFunction,
@@ -7,6 +8,7 @@ import {
   checkRecord,
   checkTags,
   checkText,
+  checkTimeLimit,
   type Duration,
 } from './checks.ts';
 import {
@@ -15,7 +17,7 @@ import {
   type DependencyOutputs,
   type DependencySpec,
 } from './dependency.ts';
-import { refuse } from './errors.ts';
+import { refuse, unreadable } from './errors.ts';
 import type { AnyHandler, HandlerContext, HandlerRef } from './handler.ts';
 import { checkId } from './ids.ts';
 import {
@@ -26,6 +28,7 @@ import {
   type ResourceNeed,
 } from './needs.ts';
 import { checkRetry, type RetryOptions, type RetryPolicy } from './retry-policy.ts';
+import { readSimpleTask, type SimpleTask } from './simple-task.ts';
 
 /** Priorities reach from minus to plus this number. */
 export const PRIORITY_MAX = 1_000_000_000;
@@ -40,41 +43,43 @@ export interface ConditionContext<In, Deps> {
 export type Condition<In, Deps> = (context: ConditionContext<In, Deps>) => boolean;
 
 /** What is said of a task when it is defined. */
-export interface TaskOptions<In, Out, Deps extends DependencyInput, When> {
+export interface TaskOptions<In, Out, Deps extends DependencyInput, Answer = boolean> {
   /** For people. At most 10,000 characters. */
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** Tasks that must end before this one starts, by the name under which the handler sees their output. */
-  readonly dependencies?: Deps;
+  readonly dependencies?: Deps | undefined;
   /** Who does it: the name of an agent, whose concurrency and rate limits apply. */
-  readonly agentAssigned?: string;
+  readonly agentAssigned?: string | undefined;
   /** Plain data for the handler, copied here and now. */
   readonly inputData?: unknown;
   /** Higher starts earlier: a number from -1e9 to 1e9. Default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** How long it is thought to take; used by the policy `critical-path`. */
-  readonly estimatedDuration?: Duration;
+  readonly estimatedDuration?: Duration | undefined;
   /** Amounts of resources, all taken at once before it starts. */
-  readonly resourceRequirements?: Readonly<Record<string, number>>;
+  readonly resourceRequirements?: Readonly<Record<string, number>> | undefined;
   /** Locks, all taken at once, together with the resources. */
-  readonly locks?: readonly LockRequest[];
+  readonly locks?: readonly LockRequest[] | undefined;
   /** The code, as a function. Give this or `handler`. */
-  readonly run?: (context: HandlerContext<In, DependencyOutputs<Deps>>) => Out | PromiseLike<Out>;
+  readonly run?:
+    | ((context: HandlerContext<In, DependencyOutputs<Deps>>) => Out | PromiseLike<Out>)
+    | undefined;
   /** The code, by the name under which it is registered. Give this or `run`. */
-  readonly handler?: string | HandlerRef;
+  readonly handler?: string | HandlerRef | undefined;
   /** Whether and when to try again after a failure. Default: one attempt. */
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /** The time limit of one attempt, from its start. Default: none. */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /** The time limit of all attempts together, with the waits between, from the first start. Default: none. */
-  readonly totalTimeout?: Duration;
+  readonly totalTimeout?: Duration | undefined;
   /** The longest time between two calls of `heartbeat()`. Default: none. */
-  readonly heartbeatTimeout?: Duration;
+  readonly heartbeatTimeout?: Duration | undefined;
   /** Asked once, when all dependencies have ended; `false` skips the task, and dependents see `undefined`. */
-  readonly when?: When;
+  readonly when?: ((context: ConditionContext<In, DependencyOutputs<Deps>>) => Answer) | undefined;
   /** Labels for people and dashboards: at most 64. */
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
   /** Plain data for people and tools, at most 64 KiB. */
-  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The rarely used part of a task: most tasks share one empty object. */
@@ -110,6 +115,7 @@ const NO_POLICIES: TaskPolicies = Object.freeze({
 
 const NO_DEPENDENCIES: readonly DependencySpec[] = Object.freeze([]);
 const METADATA_BYTES_MAX = 65_536;
+const OPTIONS_ALLOWED = 'an object of task options';
 const KEYS: ReadonlySet<string> = new Set([
   'description',
   'dependencies',
@@ -133,7 +139,7 @@ const KEYS: ReadonlySet<string> = new Set([
 /** The keys that a task in plain data may have beside `taskId`. */
 export const TASK_OPTION_KEYS = KEYS;
 
-type AnyTaskOptions = TaskOptions<never, unknown, DependencyInput, Condition<never, never>>;
+type AnyTaskOptions = TaskOptions<never, unknown, DependencyInput>;
 
 /**
  * A node of a workflow: what is to be done, after what, and with which needs. Made by `task` or `taskFor`.
@@ -159,39 +165,50 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
   /** @internal Use `task`. */
   constructor(taskId: unknown, given: unknown, where?: string) {
     this.taskId = checkId(taskId, where === undefined ? 'task' : `${where}/taskId`, 'a task id') as Id;
+    if (where === undefined) {
+      const simple = attemptSimple(given);
+      if (simple !== undefined) {
+        this.priority = simple.priority;
+        this.dependencySpecs = simple.dependencySpecs;
+        this.run = simple.run;
+        this.handlerRef = undefined;
+        this.inputData = undefined;
+        this.policies = NO_POLICIES;
+        return;
+      }
+    }
     const at = where ?? `task ${JSON.stringify(this.taskId)}`;
-    const options = checkRecord(
-      given,
-      at,
-      'an object of task options',
-      'DEFINITION_INVALID',
-    ) as AnyTaskOptions;
-    let rare = false;
-    for (const key in options) {
-      if (key === 'run' || key === 'dependencies' || key === 'priority') continue;
-      if (!KEYS.has(key)) checkKeys(options, KEYS, at);
-      rare = true;
+    try {
+      const options = checkRecord(given, at, OPTIONS_ALLOWED, 'DEFINITION_INVALID') as AnyTaskOptions;
+      let rare = false;
+      for (const key in options) {
+        if (key === 'run' || key === 'dependencies' || key === 'priority') continue;
+        if (!KEYS.has(key)) checkKeys(options, KEYS, at);
+        rare = true;
+      }
+      this.priority =
+        options.priority === undefined
+          ? 0
+          : checkNumber(options.priority, `${at}/priority`, -PRIORITY_MAX, PRIORITY_MAX);
+      this.dependencySpecs =
+        options.dependencies === undefined
+          ? NO_DEPENDENCIES
+          : checkDependencies(options.dependencies, at, isTask);
+      this.run = options.run as AnyHandler | undefined;
+      if (rare) {
+        this.handlerRef =
+          options.handler === undefined ? undefined : checkHandlerRef(options.handler, `${at}/handler`);
+        this.inputData = copyData(options.inputData, `${at}/inputData`);
+        this.policies = checkPolicies(options, at);
+      } else {
+        this.handlerRef = undefined;
+        this.inputData = undefined;
+        this.policies = NO_POLICIES;
+      }
+      checkHandler(this.run, this.handlerRef, at);
+    } catch (thrown) {
+      throw unreadable(thrown, 'DEFINITION_INVALID', at, OPTIONS_ALLOWED);
     }
-    this.priority =
-      options.priority === undefined
-        ? 0
-        : checkNumber(options.priority, `${at}/priority`, -PRIORITY_MAX, PRIORITY_MAX);
-    this.dependencySpecs =
-      options.dependencies === undefined ? NO_DEPENDENCIES : checkDependencies(options.dependencies, at);
-    this.run = options.run as AnyHandler | undefined;
-    if (rare) {
-      this.handlerRef =
-        options.handler === undefined ? undefined : checkHandlerRef(options.handler, `${at}/handler`);
-      this.inputData = isPrimitive(options.inputData)
-        ? options.inputData
-        : copyData(options.inputData, `${at}/inputData`);
-      this.policies = checkPolicies(options, at);
-    } else {
-      this.handlerRef = undefined;
-      this.inputData = undefined;
-      this.policies = NO_POLICIES;
-    }
-    checkHandler(this.run, this.handlerRef, at);
   }
 
   get description(): string {
@@ -221,63 +238,26 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
   }
 }
 
+/** The options of the simplest kind of task; `undefined` for any other, and for what cannot even be looked at. */
+function attemptSimple(given: unknown): SimpleTask | undefined {
+  try {
+    return readSimpleTask(given, PRIORITY_MAX);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A task with its types forgotten; every task fits. */
 export type AnyTask = Task<string, unknown, never>;
 
-function checkHandler(run: unknown, ref: HandlerRef | undefined, at: string): void {
-  if (run === undefined) {
-    if (ref !== undefined) return;
-    throw refuse('HANDLER_INVALID', {
-      at,
-      found: 'neither run nor handler',
-      allowed: 'one of run (a function) and handler (a name)',
-    });
+/** Whether a value was made by `task` or `taskFor`. */
+export function isTask(value: unknown): value is AnyTask {
+  try {
+    return value instanceof Task;
+  } catch {
+    // The trap of a proxy.
+    return false;
   }
-  if (ref !== undefined) {
-    throw refuse('OPTION_CONFLICT', { at, found: 'both run and handler', allowed: 'one of the two' });
-  }
-  if (typeof run !== 'function' || !isCallable(run as AnyHandler)) {
-    throw refuse('HANDLER_INVALID', {
-      at: `${at}/run`,
-      found: typeof run === 'function' ? `${kindOf(run as AnyHandler)}` : describeValue(run),
-      allowed: 'a function or an async function of the handler context',
-    });
-  }
-}
-
-/** Arrow and async functions have no prototype; classes and generators have one that tells them apart. */
-function isCallable(run: AnyHandler): boolean {
-  return run.prototype === undefined || kindOf(run) === 'a function';
-}
-
-function kindOf(run: AnyHandler): string {
-  const tag = Object.prototype.toString.call(run);
-  if (tag.includes('Generator')) return 'a generator function';
-  return Object.getOwnPropertyDescriptor(run, 'prototype')?.writable === false ? 'a class' : 'a function';
-}
-
-function checkHandlerRef(value: unknown, at: string): HandlerRef {
-  if (typeof value === 'string') return { kind: 'registered', name: checkHandlerName(value, at) };
-  const given = typeof value === 'object' && value !== null ? (value as Partial<HandlerRef>) : undefined;
-  if (given?.kind !== 'registered') {
-    throw refuse('HANDLER_INVALID', {
-      at,
-      found: describeValue(value),
-      allowed: 'the name of a registered handler, or { kind: "registered", name }',
-    });
-  }
-  const version = given.version === undefined ? undefined : checkText(given.version, `${at}/version`, 128);
-  const name = checkHandlerName(given.name, `${at}/name`);
-  return version === undefined ? { kind: 'registered', name } : { kind: 'registered', name, version };
-}
-
-function checkHandlerName(value: unknown, at: string): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= 256) return value;
-  throw refuse('HANDLER_INVALID', {
-    at,
-    found: describeValue(value),
-    allowed: 'a name of 1 to 256 characters',
-  });
 }
 
 function checkPolicies(options: AnyTaskOptions, at: string): TaskPolicies {
@@ -286,7 +266,9 @@ function checkPolicies(options: AnyTaskOptions, at: string): TaskPolicies {
   ): number | undefined =>
     options[key] === undefined
       ? undefined
-      : checkDuration(options[key], `${at}/${key}`, key === 'estimatedDuration');
+      : key === 'estimatedDuration'
+        ? checkDuration(options[key], `${at}/${key}`)
+        : checkTimeLimit(options[key], `${at}/${key}`);
   return {
     description:
       options.description === undefined ? '' : checkText(options.description, `${at}/description`, 10_000),
@@ -327,8 +309,13 @@ export function copyData(value: unknown, at: string): unknown {
     at: `${at}${guarded.pointer}`,
     found: guarded.found,
     allowed: 'plain data',
-    hint: guarded.hint,
+    hint: sentence(guarded.hint),
   });
+}
+
+/** The hints of the guard are parts of sentences. */
+function sentence(hint: string): string {
+  return `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`;
 }
 
 /** Metadata of a task or workflow: a plain object of at most 64 KiB. */
@@ -336,10 +323,11 @@ export function checkMetadata(value: unknown, at: string): Readonly<Record<strin
   const record = checkRecord(value, at, 'an object of plain data');
   const guarded = guardValue(record, { bytes: METADATA_BYTES_MAX });
   if (guarded.ok) return guarded.value as Readonly<Record<string, unknown>>;
-  const code = guarded.found.includes('bytes') ? 'LIMIT_EXCEEDED' : 'VALUE_UNSERIALISABLE';
+  const code = guarded.found.startsWith('more than') ? 'LIMIT_EXCEEDED' : 'VALUE_UNSERIALISABLE';
   throw refuse(code, {
     at: `${at}${guarded.pointer}`,
     found: guarded.found,
     allowed: `plain data of at most ${METADATA_BYTES_MAX} bytes`,
+    hint: sentence(guarded.hint),
   });
 }

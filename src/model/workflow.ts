@@ -7,12 +7,13 @@ import {
   checkRecord,
   checkTags,
   checkText,
+  copyList,
   invalidOption,
 } from './checks.ts';
 import type { OutputOf } from './dependency.ts';
-import { refuse } from './errors.ts';
+import { type OrchestratorError, refuse, unreadable } from './errors.ts';
 import { checkId } from './ids.ts';
-import { type AnyTask, checkMetadata, Task, type TaskOptions } from './task.ts';
+import { type AnyTask, checkMetadata, isTask, Task, type TaskOptions } from './task.ts';
 
 /**
  * What the failure of a task means for the others of its run:
@@ -30,23 +31,20 @@ export interface WorkflowOptions<
   /** The tasks whose outputs are the outputs of a run. Tasks they depend on join by themselves. */
   readonly tasks: Tasks;
   /** A Standard Schema (zod, valibot, arktype …) that the input of every run must fit. */
-  readonly input?: Schema;
+  readonly input?: Schema | undefined;
   /** The id under which it is registered. Default: its name. */
-  readonly workflowId?: string;
+  readonly workflowId?: string | undefined;
   /** For people. At most 10,000 characters. */
-  readonly description?: string;
-  readonly failurePolicy?: FailurePolicy;
+  readonly description?: string | undefined;
+  readonly failurePolicy?: FailurePolicy | undefined;
   /** How many of its tasks may be in progress at once, over all its runs. Default: no limit. */
-  readonly concurrency?: number;
-  readonly tags?: readonly string[];
-  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly concurrency?: number | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A task in plain data, from JSON or YAML. */
-export type TaskData = Omit<
-  TaskOptions<never, unknown, readonly string[], undefined>,
-  'run' | 'dependencies'
-> & {
+export type TaskData = Omit<TaskOptions<never, unknown, readonly string[]>, 'run' | 'dependencies'> & {
   readonly taskId: string | number;
   readonly dependencies?: readonly (
     | string
@@ -88,6 +86,9 @@ const OPTION_KEYS: ReadonlySet<string> = new Set([
   'metadata',
 ]);
 const DATA_KEYS: ReadonlySet<string> = new Set([...OPTION_KEYS, 'name']);
+const DATA_ALLOWED = 'an object { name, tasks }';
+const OPTIONS_ALLOWED = 'an object of workflow options';
+const FAILURE_POLICIES = ['fail-fast', 'finish-running', 'continue'] as const;
 
 /** The most tasks that one workflow can have. */
 export const TASKS_MAX = 1_000_000;
@@ -114,35 +115,42 @@ export class Workflow<in In = never, out Outputs = unknown> {
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
   /** @internal */ readonly inputSchema: StandardSchemaV1 | undefined;
+  /** No proxy and no look-alike has it. */
+  readonly #isMade = true;
 
   /** @internal Use `defineWorkflow`. */
   constructor(name: unknown, given: unknown, tasks?: readonly AnyTask[]) {
     this.name = checkId(name, 'workflow/name', 'a workflow name');
     const at = `workflow ${JSON.stringify(this.name)}`;
-    const options = checkRecord(given, at, 'an object of workflow options', 'DEFINITION_INVALID');
-    if (tasks === undefined) checkKeys(options, OPTION_KEYS, at);
-    this.tasks = tasks ?? checkTasks(options.tasks, `${at}/tasks`);
-    this.inputSchema = options.input === undefined ? undefined : checkSchema(options.input, `${at}/input`);
-    this.workflowId =
-      options.workflowId === undefined
-        ? this.name
-        : checkId(options.workflowId, `${at}/workflowId`, 'a workflow id');
-    this.description =
-      options.description === undefined ? '' : checkText(options.description, `${at}/description`, 10_000);
-    this.failurePolicy =
-      options.failurePolicy === undefined
-        ? 'fail-fast'
-        : checkChoice(options.failurePolicy, `${at}/failurePolicy`, [
-            'fail-fast',
-            'finish-running',
-            'continue',
-          ]);
-    this.concurrency =
-      options.concurrency === undefined
-        ? undefined
-        : checkInteger(options.concurrency, `${at}/concurrency`, 1, 1_000_000);
-    this.tags = options.tags === undefined ? [] : checkTags(options.tags, `${at}/tags`);
-    this.metadata = options.metadata === undefined ? {} : checkMetadata(options.metadata, `${at}/metadata`);
+    try {
+      const options = checkRecord(given, at, OPTIONS_ALLOWED, 'DEFINITION_INVALID');
+      if (tasks === undefined) checkKeys(options, OPTION_KEYS, at);
+      this.tasks = tasks ?? checkTasks(options.tasks, `${at}/tasks`);
+      this.inputSchema = options.input === undefined ? undefined : checkSchema(options.input, `${at}/input`);
+      this.workflowId =
+        options.workflowId === undefined
+          ? this.name
+          : checkId(options.workflowId, `${at}/workflowId`, 'a workflow id');
+      this.description =
+        options.description === undefined ? '' : checkText(options.description, `${at}/description`, 10_000);
+      this.failurePolicy =
+        options.failurePolicy === undefined
+          ? 'fail-fast'
+          : checkChoice(options.failurePolicy, `${at}/failurePolicy`, FAILURE_POLICIES);
+      this.concurrency =
+        options.concurrency === undefined
+          ? undefined
+          : checkInteger(options.concurrency, `${at}/concurrency`, 1, 1_000_000);
+      this.tags = options.tags === undefined ? [] : checkTags(options.tags, `${at}/tags`);
+      this.metadata = options.metadata === undefined ? {} : checkMetadata(options.metadata, `${at}/metadata`);
+    } catch (thrown) {
+      throw unreadable(thrown, 'DEFINITION_INVALID', at, OPTIONS_ALLOWED);
+    }
+  }
+
+  /** Whether a value was made by `defineWorkflow`. */
+  static is(value: unknown): value is AnyWorkflow {
+    return typeof value === 'object' && value !== null && #isMade in value && value.#isMade;
   }
 }
 
@@ -151,40 +159,59 @@ export type AnyWorkflow = Workflow<never, unknown>;
 
 /** Builds a workflow from plain data. */
 export function workflowFromData(data: unknown): AnyWorkflow {
-  const record = checkRecord(data, 'workflow', 'an object { name, tasks }', 'DEFINITION_INVALID');
+  try {
+    return readData(data);
+  } catch (thrown) {
+    throw unreadable(thrown, 'DEFINITION_INVALID', 'workflow', DATA_ALLOWED);
+  }
+}
+
+function readData(data: unknown): AnyWorkflow {
+  const record = checkRecord(data, 'workflow', DATA_ALLOWED, 'DEFINITION_INVALID');
+  if (record.name === undefined) throw unnamed(data);
   const name = checkId(record.name, 'workflow/name', 'a workflow name');
   const at = `workflow ${JSON.stringify(name)}`;
   checkKeys(record, DATA_KEYS, at);
-  const list = checkArray(record.tasks, `${at}/tasks`);
-  const tasks = list.map((item, i) => {
-    if (item instanceof Task) return item as AnyTask;
-    const task = checkRecord(item, `${at}/tasks/${i}`, 'an object { taskId, … }', 'DEFINITION_INVALID');
-    const { taskId, ...options } = task;
-    return new Task(taskId, options, `${at}/tasks/${i}`) as AnyTask;
-  });
+  const tasks: AnyTask[] = [];
+  for (const item of checkArray(record.tasks, `${at}/tasks`)) {
+    if (isTask(item)) {
+      tasks.push(item);
+      continue;
+    }
+    const place = `${at}/tasks/${tasks.length}`;
+    const { taskId, ...options } = checkRecord(item, place, 'an object { taskId, … }', 'DEFINITION_INVALID');
+    tasks.push(new Task(taskId, options, place) as AnyTask);
+  }
   return new Workflow(name, record, tasks) as AnyWorkflow;
+}
+
+function unnamed(data: unknown): OrchestratorError {
+  const found = describeValue(data);
+  return refuse('DEFINITION_INVALID', {
+    at: 'workflow',
+    found: `${found} without a name`,
+    allowed: DATA_ALLOWED,
+    hint: found === 'a promise' ? 'Await it first.' : undefined,
+  });
 }
 
 function checkTasks(value: unknown, at: string): readonly AnyTask[] {
   const list = checkArray(value, at);
   for (let i = 0; i < list.length; i++) {
-    if (list[i] instanceof Task) continue;
+    if (isTask(list[i])) continue;
     throw refuse('DEFINITION_INVALID', {
       at: `${at}/${i}`,
       found: describeValue(list[i]),
       allowed: 'a task made by task(…)',
     });
   }
-  return (list as readonly AnyTask[]).slice();
+  return list as readonly AnyTask[];
 }
 
 function checkArray(value: unknown, at: string): readonly unknown[] {
   if (!Array.isArray(value))
     throw refuse('DEFINITION_INVALID', { at, found: describeValue(value), allowed: 'an array of tasks' });
-  if (value.length > TASKS_MAX) {
-    throw refuse('LIMIT_EXCEEDED', { at, found: `${value.length} tasks`, allowed: `at most ${TASKS_MAX}` });
-  }
-  return value;
+  return copyList(value, at, TASKS_MAX, 'tasks');
 }
 
 function checkSchema(value: unknown, at: string): StandardSchemaV1 {

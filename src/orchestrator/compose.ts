@@ -17,6 +17,7 @@ import { Timers } from '../managers/scheduling/timers.ts';
 import { AttemptManager } from '../managers/workflows/attempt-manager.ts';
 import { attemptServices } from '../managers/workflows/attempt-services.ts';
 import { Handlers } from '../managers/workflows/handlers.ts';
+import { keepShapes } from '../managers/workflows/kept-shapes.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { Reloader } from '../managers/workflows/reload.ts';
 import { RunDirectory } from '../managers/workflows/run-directory.ts';
@@ -40,6 +41,7 @@ export interface Composition {
   readonly registry: WorkflowRegistry;
   readonly handlers: Handlers;
   readonly scheduler: TaskScheduler;
+  readonly claims: Claims;
   readonly resources: ResourceManager;
   readonly concurrency: ConcurrencyController;
   readonly attempts: AttemptManager;
@@ -68,6 +70,14 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
   // The loop and those whom it calls need each other; they meet here, through functions.
   const wake = (): void => parts.loop.wake();
   const scheduling = composeScheduling(options, { timers, epoch, wake, logger, directory });
+  const services = attemptServices({
+    clock,
+    timers,
+    logger,
+    submit: (run, command) => parts.loop.submit(run, command),
+    heartbeat: (attempt) => attempts.heartbeat(attempt),
+  });
+  keepShapes(services, executor);
   const attempts: AttemptManager = new AttemptManager({
     clock,
     timers,
@@ -75,18 +85,13 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
     scheduler: scheduling.scheduler,
     handlers,
     executor,
-    services: attemptServices({
-      clock,
-      timers,
-      logger,
-      submit: (run, command) => parts.loop.submit(run, command),
-      heartbeat: (attempt) => attempts.heartbeat(attempt),
-    }),
+    services,
     graceMs: options.cancelGraceMs,
     submit: (run, command) => parts.loop.submit(run, command),
     wake,
   });
   const reloader = new Reloader({
+    clock,
     persistence,
     scheduler: scheduling.scheduler,
     attempts,
@@ -103,10 +108,10 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
     hub,
     grantOther: (waiter) => scheduling.claims.granted(waiter),
     onEnd: (run) => endRun(run, directory),
-    onLost: (run, envelopes, error) => reloader.afterFailure(run, envelopes, error),
+    onLost: (run, lost, error) => reloader.afterFailure(run, lost, error),
   });
   const registry = new WorkflowRegistry();
-  const { scheduler, resources, concurrency } = scheduling;
+  const { scheduler, claims, resources, concurrency } = scheduling;
   const parts: Composition = {
     clock,
     logger,
@@ -118,6 +123,7 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
     registry,
     handlers,
     scheduler,
+    claims,
     resources,
     concurrency,
     attempts,

@@ -1,6 +1,7 @@
 import { CAPACITY_MAX } from '../managers/resources/row.ts';
 import type { AgentLimits } from '../managers/scheduling/needs-book.ts';
 import type { SchedulingPolicy } from '../managers/scheduling/policy.ts';
+import { checkRegistered } from '../model/check-handler.ts';
 import {
   checkDuration,
   checkFunction,
@@ -8,11 +9,14 @@ import {
   checkKeys,
   checkNumber,
   checkRecord,
+  checkTimeLimit,
+  copyList,
   type Duration,
   invalidOption,
+  reading,
 } from '../model/checks.ts';
 import { refuse } from '../model/errors.ts';
-import type { Handler } from '../model/handler.ts';
+import type { AnyHandler, Handler } from '../model/handler.ts';
 import { checkId } from '../model/ids.ts';
 import { type AnyWorkflow, Workflow, type WorkflowData, workflowFromData } from '../model/workflow.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -37,43 +41,43 @@ export type ResourceOptions =
 /** What an agent may do. */
 export interface AgentOptions {
   /** Tasks of this agent in progress at once. Default: no limit. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** Starts of tasks of this agent in any span of that length. */
-  readonly rate?: { readonly limit: number; readonly per: Duration };
+  readonly rate?: { readonly limit: number | undefined; readonly per: Duration };
 }
 
 /** What an orchestrator is opened with. Everything has a default. */
 export interface OrchestratorOptions {
   /** Workflows that are known from the start; recovery needs those of unfinished runs. */
-  readonly workflows?: readonly (AnyWorkflow | WorkflowData)[];
+  readonly workflows?: readonly (AnyWorkflow | WorkflowData)[] | undefined;
   /** Handlers that tasks can name. */
-  readonly handlers?: Readonly<Record<string, Handler<never, never>>>;
+  readonly handlers?: Readonly<Record<string, Handler<never, never>>> | undefined;
   /** Where events are kept. Default: in memory, until the process ends. */
-  readonly store?: EventStore;
+  readonly store?: EventStore | undefined;
   /** Resources by name. */
-  readonly resources?: Readonly<Record<string, ResourceOptions>>;
+  readonly resources?: Readonly<Record<string, ResourceOptions>> | undefined;
   /** Agents by name; one that is not named here has no limits. */
-  readonly agents?: Readonly<Record<string, AgentOptions>>;
+  readonly agents?: Readonly<Record<string, AgentOptions>> | undefined;
   /** Tasks in progress at once, over all runs: 1 to 1,000,000. Default: no limit. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** The order in which ready tasks start. Default `priority`. */
-  readonly policy?: SchedulingPolicy;
+  readonly policy?: SchedulingPolicy | undefined;
   /** How long a handler that was told to stop may take to end, before it is given up on. Default 5 s. */
-  readonly cancelGrace?: Duration;
+  readonly cancelGrace?: Duration | undefined;
   /** How many ended runs stay readable: 0 to 1,000,000. Default 100. */
-  readonly retainRuns?: number;
+  readonly retainRuns?: number | undefined;
   /** Told of every event. */
-  readonly monitors?: readonly Monitor[];
+  readonly monitors?: readonly Monitor[] | undefined;
   /** Where log lines go. Default: nowhere. */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** Time. Default: that of the machine. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Fresh ids. Default: random UUIDs. */
-  readonly idSource?: IdSource;
+  readonly idSource?: IdSource | undefined;
   /** Chance. Default: that of the machine. */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
   /** What runs the bodies of tasks. Default: this thread. */
-  readonly executor?: Executor;
+  readonly executor?: Executor | undefined;
 }
 
 /** A resource, checked. */
@@ -87,7 +91,7 @@ export interface ResourceSpec {
 /** `OrchestratorOptions` checked, with the defaults that need no adapter. */
 export interface CheckedOptions {
   readonly workflows: readonly AnyWorkflow[];
-  readonly handlers: ReadonlyMap<string, unknown>;
+  readonly handlers: ReadonlyMap<string, AnyHandler>;
   readonly store: EventStore | undefined;
   readonly resources: readonly ResourceSpec[];
   readonly agents: ReadonlyMap<string, AgentLimits>;
@@ -102,6 +106,8 @@ export interface CheckedOptions {
   readonly random: Random | undefined;
   readonly executor: Executor | undefined;
 }
+
+const STORE_METHODS = ['append', 'read', 'list', 'findKey', 'remove', 'claim', 'release'] as const;
 
 const KEYS: ReadonlySet<string> = new Set([
   'workflows',
@@ -126,17 +132,16 @@ export const COUNT_MAX = 1_000_000;
 
 /** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `ID_INVALID`, `DEFINITION_INVALID` … */
 export function checkOptions(given: unknown): CheckedOptions {
-  const at = 'open';
+  return reading('open', 'an object of options', () => readOptions(given, 'open'));
+}
+
+function readOptions(given: unknown, at: string): CheckedOptions {
   const options = checkRecord(given, at, 'an object of options') as OrchestratorOptions;
   checkKeys(options, KEYS, at);
   return {
     workflows: checkWorkflows(options.workflows, `${at}/workflows`),
-    handlers: new Map(
-      options.handlers === undefined
-        ? []
-        : Object.entries(checkRecord(options.handlers, `${at}/handlers`, 'an object from name to function')),
-    ),
-    store: options.store,
+    handlers: checkHandlers(options.handlers, `${at}/handlers`),
+    store: checkPort(options.store, `${at}/store`, STORE_METHODS),
     resources: checkResources(options.resources, `${at}/resources`),
     agents: checkAgents(options.agents, `${at}/agents`),
     concurrency:
@@ -145,25 +150,50 @@ export function checkOptions(given: unknown): CheckedOptions {
         : checkInteger(options.concurrency, `${at}/concurrency`, 1, COUNT_MAX),
     policy: checkPolicy(options.policy, `${at}/policy`),
     cancelGraceMs:
-      options.cancelGrace === undefined
-        ? 5_000
-        : checkDuration(options.cancelGrace, `${at}/cancelGrace`, true),
+      options.cancelGrace === undefined ? 5_000 : checkDuration(options.cancelGrace, `${at}/cancelGrace`),
     retainRuns:
       options.retainRuns === undefined
         ? 100
         : checkInteger(options.retainRuns, `${at}/retainRuns`, 0, COUNT_MAX),
     monitors: checkMonitors(options.monitors, `${at}/monitors`),
-    logger: options.logger,
-    clock: options.clock,
-    idSource: options.idSource,
-    random: options.random,
-    executor: options.executor,
+    logger: checkPort(options.logger, `${at}/logger`, ['debug', 'info', 'warn', 'error']),
+    clock: checkPort(options.clock, `${at}/clock`, ['now', 'monotonic', 'setTimer', 'hold']),
+    idSource: checkPort(options.idSource, `${at}/idSource`, ['nextRunId']),
+    random: checkPort(options.random, `${at}/random`, ['next']),
+    executor: checkPort(options.executor, `${at}/executor`, ['submit', 'cancel', 'close']),
   };
+}
+
+/** What the host plugs in has to have its methods; whether they do their job is for its conformance suite. */
+function checkPort<Port extends object>(
+  value: Port | undefined,
+  at: string,
+  methods: readonly (keyof Port & string)[],
+): Port | undefined {
+  if (value === undefined) return undefined;
+  const missing = methods.filter(
+    (method) => typeof value !== 'object' || value === null || typeof value[method] !== 'function',
+  );
+  if (missing.length === 0) return value;
+  throw invalidOption(
+    at,
+    value,
+    `an object with the methods ${methods.join(', ')}`,
+    `Missing: ${missing.join(', ')}.`,
+  );
+}
+
+function checkHandlers(value: unknown, at: string): ReadonlyMap<string, AnyHandler> {
+  const handlers = new Map<string, AnyHandler>();
+  if (value === undefined) return handlers;
+  const record = checkRecord(value, at, 'an object from name to function');
+  for (const name of Object.keys(record)) handlers.set(name, checkRegistered(name, record[name], at));
+  return handlers;
 }
 
 /** A workflow, whether it was given as one or as plain data. */
 export function asWorkflow(given: unknown): AnyWorkflow {
-  return given instanceof Workflow ? (given as AnyWorkflow) : workflowFromData(given);
+  return Workflow.is(given) ? given : workflowFromData(given);
 }
 
 /** The order of ready tasks. */
@@ -181,13 +211,13 @@ export function checkPolicy(value: unknown, at: string): SchedulingPolicy {
 function checkWorkflows(value: unknown, at: string): readonly AnyWorkflow[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw invalidOption(at, value, 'an array of workflows');
-  return value.map(asWorkflow);
+  return copyList(value, at, COUNT_MAX, 'workflows').map(asWorkflow);
 }
 
 function checkMonitors(value: unknown, at: string): readonly Monitor[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw invalidOption(at, value, 'an array of monitors');
-  return value.map((monitor: unknown, i) => {
+  return copyList(value, at, COUNT_MAX, 'monitors').map((monitor, i) => {
     if (typeof (monitor as Monitor | undefined)?.observe !== 'function')
       throw invalidOption(`${at}/${i}`, monitor, 'an object with observe(event)');
     return monitor as Monitor;
@@ -219,7 +249,7 @@ function checkResource(name: string, value: unknown, at: string): ResourceSpec {
   }
   const capacity = checkCapacity(record.capacity, `${at}/capacity`);
   if (record.per === undefined) return { name, kind: 'resource', capacity, perMs: undefined };
-  return { name, kind: 'rate', capacity, perMs: checkDuration(record.per, `${at}/per`) };
+  return { name, kind: 'rate', capacity, perMs: checkTimeLimit(record.per, `${at}/per`) };
 }
 
 /** A capacity: 0 pauses whoever needs the resource. */
@@ -249,5 +279,5 @@ function checkAgent(value: unknown, at: string): AgentLimits {
   const rate = checkRecord(agent.rate, `${at}/rate`, 'an object { limit, per }');
   checkKeys(rate, new Set(['limit', 'per']), `${at}/rate`);
   const limit = checkInteger(rate.limit, `${at}/rate/limit`, 1, COUNT_MAX);
-  return { ...concurrency, rate: { limit, perMs: checkDuration(rate.per, `${at}/rate/per`) } };
+  return { ...concurrency, rate: { limit, perMs: checkTimeLimit(rate.per, `${at}/rate/per`) } };
 }

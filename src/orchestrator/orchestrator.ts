@@ -1,3 +1,4 @@
+import { describeValue } from '../base/values.ts';
 import type { RunCommand } from '../machine/commands.ts';
 import type { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
 import type { EventMap, Listener } from '../managers/monitoring/event-hub.ts';
@@ -5,17 +6,17 @@ import type { ResourceManager } from '../managers/resources/resource-manager.ts'
 import type { SchedulingPolicy } from '../managers/scheduling/policy.ts';
 import { LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import type { WorkflowVersion } from '../managers/workflows/workflow-registry.ts';
-import { checkDuration, checkFunction, checkKeys, checkRecord, type Duration } from '../model/checks.ts';
-import { OrchestratorError } from '../model/errors.ts';
-import { isRunFinished } from '../model/status.ts';
-import { type AnyTask, Task } from '../model/task.ts';
+import { checkFunction } from '../model/checks.ts';
+import { OrchestratorError, refuse } from '../model/errors.ts';
+import { type AnyTask, isTask, type Task } from '../model/task.ts';
 import { type AnyWorkflow, Workflow, type WorkflowData } from '../model/workflow.ts';
 import type { Monitor } from '../ports/monitor.ts';
 import { type Composition, compose } from './compose.ts';
+import { followSignal } from './follow-signal.ts';
 import { asWorkflow, checkOptions, checkPolicy, type OrchestratorOptions } from './options.ts';
 import { recoverRuns } from './recover-runs.ts';
 import { type HandleServices, Run } from './run-handle.ts';
-import { shutDown } from './shut-down.ts';
+import { type CloseOptions, checkGrace, shutDown } from './shut-down.ts';
 import {
   type CheckedStart,
   checkInput,
@@ -24,14 +25,11 @@ import {
   type StartSettings,
 } from './start-run.ts';
 
-/** How an orchestrator is closed. */
-export interface CloseOptions {
-  /** How long running handlers may take to end by themselves, before they are told to stop. Default 10 s. */
-  readonly grace?: Duration;
-}
-
 /** The output of a run of one task. */
 type SingleOutput<Of> = Of extends Task<infer Id, infer Out, never> ? { readonly [Key in Id]: Out } : never;
+
+/** What `open` has composed: nobody else can construct an orchestrator. */
+const opened = new WeakSet<Composition>();
 
 /**
  * Runs workflows inside this process.
@@ -49,7 +47,14 @@ export class Orchestrator {
   readonly #starting = new Map<string, Promise<LiveRun>>();
   #closing: Promise<void> | undefined;
 
+  /** Use `Orchestrator.open`. */
   private constructor(parts: Composition) {
+    if (!opened.delete(parts))
+      throw refuse('OPTION_INVALID', {
+        at: 'new Orchestrator',
+        found: 'a call of the constructor',
+        allowed: 'await Orchestrator.open(options)',
+      });
     this.#parts = parts;
     this.#services = {
       persistence: parts.persistence,
@@ -66,6 +71,7 @@ export class Orchestrator {
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     const checked = checkOptions(options);
     const parts = await compose(checked);
+    opened.add(parts);
     const orchestrator = new Orchestrator(parts);
     try {
       for (const workflow of checked.workflows) orchestrator.#register(workflow);
@@ -95,7 +101,7 @@ export class Orchestrator {
    * @throws OrchestratorError `DEPENDENCY_UNKNOWN`, `DEPENDENCY_CYCLE`, `INPUT_INVALID`, `HANDLER_UNKNOWN`,
    *   `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `ORCHESTRATOR_CLOSED` …; nothing has started then
    */
-  async manageWorkflow<In, Outputs>(
+  async manageWorkflow<In = unknown, Outputs = Readonly<Record<string, unknown>>>(
     workflow: Workflow<In, Outputs> | WorkflowData,
     ...[options]: StartArguments<In>
   ): Promise<Run<Outputs>> {
@@ -121,9 +127,15 @@ export class Orchestrator {
     task: Of,
     options: StartSettings & { readonly input?: unknown } = {},
   ): Promise<Run<SingleOutput<Of>>> {
-    let workflow = task instanceof Task ? this.#workflowOf.get(task) : undefined;
+    if (!isTask(task))
+      throw refuse('DEFINITION_INVALID', {
+        at: 'scheduleTask',
+        found: describeValue(task),
+        allowed: 'a task made by task(…)',
+      });
+    let workflow = this.#workflowOf.get(task);
     if (workflow === undefined) {
-      workflow = new Workflow((task as AnyTask | undefined)?.taskId, { tasks: [task] });
+      workflow = new Workflow(task.taskId, { tasks: [task] });
       this.#workflowOf.set(task, workflow);
     }
     return this.manageWorkflow(workflow as Workflow<unknown, SingleOutput<Of>>, options);
@@ -156,9 +168,9 @@ export class Orchestrator {
     this.#parts.scheduler.pause();
   }
 
-  /** Starts tasks again, in their order. */
+  /** Starts tasks again, in their order; a closing orchestrator starts none. */
   resume(): void {
-    this.#parts.scheduler.resume();
+    if (this.#closing === undefined) this.#parts.scheduler.resume();
   }
 
   /**
@@ -181,7 +193,7 @@ export class Orchestrator {
    * @returns how to stop
    */
   on<const Type extends keyof EventMap>(type: Type, listener: Listener<Type>): () => void {
-    checkFunction(listener, `on(${String(type)})`, 'a function of the event');
+    checkFunction(listener, 'on', 'a function of the event');
     this.#parts.hub.on(type, listener);
     return () => this.#parts.hub.off(type, listener);
   }
@@ -205,9 +217,8 @@ export class Orchestrator {
    * @throws OrchestratorError `SELF_WAIT` from inside a handler, which it would wait for
    */
   close(options: CloseOptions = {}): Promise<void> {
-    if (this.#closing !== undefined) return this.#closing;
     const own = runOfCaller();
-    if (own !== undefined && !isRunFinished(own.state.status)) {
+    if (own !== undefined && !own.isFinished && own.lost === undefined && this.#knows(own)) {
       return Promise.reject(
         new OrchestratorError(
           'SELF_WAIT',
@@ -215,18 +226,22 @@ export class Orchestrator {
         ),
       );
     }
-    this.#closing = Promise.resolve().then(() => {
-      checkKeys(checkRecord(options, 'close', 'an object of options'), new Set(['grace']), 'close');
-      return shutDown(
-        this.#parts,
-        options.grace === undefined ? 10_000 : checkDuration(options.grace, 'close/grace', true),
-      );
-    });
+    if (this.#closing !== undefined) return this.#closing;
+    try {
+      this.#closing = shutDown(this.#parts, checkGrace(options));
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Whether a run is one of this orchestrator, and not of another one in the same process. */
+  #knows(run: LiveRun): boolean {
+    return this.#parts.directory.find(run.runId) === run;
   }
 
   #checkOpen(): void {
@@ -254,6 +269,8 @@ export class Orchestrator {
       bound: scheduler.bind(plan),
       submission: directory.nextSubmission(),
     });
+    const cancel = (): void => this.#cancelBySignal(run, start.signal);
+    const letGo = start.signal === undefined ? undefined : followSignal(run, start.signal, cancel);
     directory.add(run);
     const command: RunCommand = {
       type: 'StartRun',
@@ -267,26 +284,21 @@ export class Orchestrator {
       loop.submit(run, command, (refused) => {
         if (refused === undefined) resolve(run);
         else {
+          letGo?.();
           directory.release(run);
           reject(asError(refused));
         }
       });
-      if (start.signal !== undefined) this.#follow(run, start.signal);
+      if (start.signal?.aborted) cancel();
     });
   }
 
-  /** Cancels a run when a signal of the host says so, and lets go of the signal when the run has ended. */
-  #follow(run: LiveRun, signal: AbortSignal): void {
-    const cancel = (): void => {
-      new Run(run, this.#services)
-        .cancel(signal.reason)
-        .catch((error: unknown) =>
-          this.#parts.logger.error({ runId: run.runId, error }, 'a run could not be cancelled'),
-        );
-    };
-    if (signal.aborted) return cancel();
-    signal.addEventListener('abort', cancel, { once: true });
-    run.onOver(() => signal.removeEventListener('abort', cancel));
+  #cancelBySignal(run: LiveRun, signal: AbortSignal | undefined): void {
+    new Run(run, this.#services)
+      .cancel(signal?.reason)
+      .catch((error: unknown) =>
+        this.#parts.logger.error({ runId: run.runId, error }, 'a run could not be cancelled'),
+      );
   }
 
   /** Starts a run under a key, or finds the one that was. */

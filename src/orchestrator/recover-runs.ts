@@ -46,5 +46,5 @@ async function recoverRun(parts: Composition, runId: string): Promise<void> {
     submission: directory.nextSubmission(),
   });
   directory.add(run);
-  await reloader.load(run);
+  await reloader.recover(run);
 }

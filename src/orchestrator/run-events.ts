@@ -10,9 +10,11 @@ const PAGE = 256;
 /** Where and how long to read. */
 export interface EventsOptions {
   /** The first `seq` wanted. Default 1. */
-  readonly fromSeq?: number;
+  readonly fromSeq?: number | undefined;
+  /** `false` ends with what is durable now, instead of waiting for the end of the run. Default true. */
+  readonly follow?: boolean | undefined;
   /** Ends the reading. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function* readEvents(
       }
     }
     if (run.lost !== undefined) throw run.lost;
-    if (run.isOver || options.signal?.aborted) return;
+    if (run.isOver || options.follow === false || options.signal?.aborted) return;
     await moreEvents(run, next, options.signal);
   }
 }

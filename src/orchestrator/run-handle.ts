@@ -1,56 +1,18 @@
 import { nearestName } from '../base/nearest.ts';
+import { describeValue } from '../base/values.ts';
 import type { RunCommand } from '../machine/commands.ts';
-import { outputsOf } from '../machine/decide-scope.ts';
 import type { RunEvent } from '../machine/events.ts';
-import { pathIn, type ScopeState } from '../machine/state.ts';
-import { CREATED, FAILED, IN_PROGRESS, isTerminal, RETRYING, statusName } from '../machine/transitions.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
-import { readable } from '../managers/workflows/attempt.ts';
 import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import { checkInteger, checkKeys, checkNumber, checkRecord, checkSignal } from '../model/checks.ts';
 import { OrchestratorError } from '../model/errors.ts';
-import { describeFailure, reviveFailure, type TaskFailure } from '../model/failure.ts';
+import { describeFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
-import type { RunStatus, TaskStatus, WaitReason } from '../model/status.ts';
+import type { RunStatus } from '../model/status.ts';
 import { PRIORITY_MAX } from '../model/task.ts';
 import { type EventsOptions, readEvents } from './run-events.ts';
-
-/** A task that failed for good. */
-export interface FailedTask {
-  readonly path: TaskPath;
-  readonly attempt: number;
-  readonly failure: TaskFailure;
-}
-
-/** How a run ended well. */
-export interface RunResult<Outputs> {
-  readonly runId: string;
-  readonly status: 'completed';
-  /** The outputs of the listed tasks, by id. A task that its `when` skipped is not among them. */
-  readonly outputs: Outputs;
-}
-
-/** How a run ended, well or not. */
-export interface SettledRun<Outputs> {
-  readonly runId: string;
-  readonly status: 'completed' | 'failed' | 'cancelled' | 'lost';
-  /** The outputs of those listed tasks that completed. */
-  readonly outputs: Partial<Outputs>;
-  readonly failures: readonly FailedTask[];
-  /** What `result()` rejects with; `undefined` when it completed. */
-  readonly error: OrchestratorError | undefined;
-}
-
-/** A task of a run, as it stands now. */
-export interface TaskView {
-  readonly path: TaskPath;
-  readonly taskId: string;
-  readonly status: TaskStatus;
-  /** Why it does not run, when it waits. */
-  readonly reason: WaitReason | undefined;
-  /** The attempt that is under way or was the last one; 0 before the first. */
-  readonly attempt: number;
-}
+import { outcomeOf, type RunResult, resultOf, type SettledRun } from './run-outcome.ts';
+import { type TaskView, viewOf } from './task-view.ts';
 
 /** What a handle needs of the orchestrator. */
 export interface HandleServices {
@@ -98,7 +60,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   async result(): Promise<RunResult<Outputs>> {
     const settled = await this.settled();
     if (settled.error !== undefined) throw settled.error;
-    return { runId: settled.runId, status: 'completed', outputs: settled.outputs as Outputs };
+    return resultOf(settled);
   }
 
   /**
@@ -108,7 +70,8 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   settled(): Promise<SettledRun<Outputs>> {
     const run = this.#run;
     return new Promise((resolve, reject) => {
-      if (run.isReleased)
+      // A run that was only forgotten, as the oldest of many, can still be read by whoever holds it.
+      if (run.isDiscarded)
         throw new OrchestratorError('RUN_RELEASED', `run ${run.runId} was released, so its outputs are gone`);
       if (!run.isOver && runOfCaller() === run) {
         throw new OrchestratorError(
@@ -118,7 +81,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
       }
       run.onOver(() => {
         try {
-          resolve(settle<Outputs>(run));
+          resolve(outcomeOf<Outputs>(run));
         } catch (error) {
           reject(error);
         }
@@ -130,7 +93,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   events(options: EventsOptions = {}): AsyncGenerator<RunEvent, void, void> {
     checkKeys(
       checkRecord(options, 'events', 'an object of options'),
-      new Set(['fromSeq', 'signal']),
+      new Set(['fromSeq', 'follow', 'signal']),
       'events',
     );
     if (options.fromSeq !== undefined)
@@ -210,6 +173,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   /** Forgets an ended run: its log, its outputs. `false` when it has not ended. */
   release(): boolean {
     if (!this.#run.isOver && this.#run.lost === undefined) return false;
+    this.#run.isDiscarded = true;
     this.#services.release(this.#run);
     return true;
   }
@@ -228,7 +192,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
 
   #find(path: TaskPath): void {
     const { state } = this.#run;
-    for (const scope of state.scopes) {
+    for (const scope of typeof path === 'string' ? state.scopes : []) {
       const id =
         scope.prefix === ''
           ? path
@@ -237,91 +201,12 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
             : undefined;
       if (id !== undefined && scope.plan.indexOf.has(id)) return;
     }
-    const nearest = nearestName(String(path), this.#run.plan.ids);
+    const nearest = typeof path === 'string' ? nearestName(path, this.#run.plan.ids) : undefined;
     const hint = nearest === undefined ? '' : ` Did you mean ${JSON.stringify(nearest)}?`;
     throw new OrchestratorError(
       'TASK_NOT_FOUND',
-      `run ${this.runId} has no task at ${JSON.stringify(String(path).slice(0, 120))}.${hint}`,
-      { details: { path } },
+      `run ${this.runId} has no task at ${describeValue(path)}.${hint}`,
+      { details: { runId: this.runId, path } },
     );
   }
-}
-
-function settle<Outputs>(run: LiveRun): SettledRun<Outputs> {
-  const { runId } = run;
-  const root = run.state.scopes[0] as ScopeState;
-  const outputs = readOutputs(root) as Partial<Outputs>;
-  const failures = failedTasks(run);
-  if (run.lost !== undefined) return { runId, status: 'lost', outputs, failures, error: run.lost };
-  const status = run.state.status as 'completed' | 'failed' | 'cancelled';
-  const error =
-    status === 'completed'
-      ? undefined
-      : status === 'cancelled'
-        ? cancelled(run, outputs)
-        : failed(run, outputs, failures);
-  return { runId, status, outputs, failures, error };
-}
-
-function readOutputs(root: ScopeState): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(outputsOf(root)).map(([id, output]) => [id, readable(output)]));
-}
-
-function failedTasks(run: LiveRun): readonly FailedTask[] {
-  const failures: FailedTask[] = [];
-  for (const scope of run.state.scopes) {
-    for (const [index, { failure }] of scope.details) {
-      if (scope.status[index] !== FAILED || failure === undefined) continue;
-      failures.push({ path: pathIn(scope, index), attempt: scope.attempts[index] as number, failure });
-    }
-  }
-  return failures;
-}
-
-function failed(run: LiveRun, outputs: unknown, failures: readonly FailedTask[]): OrchestratorError {
-  const { failure, failedPath } = run.state;
-  const path = failedPath ?? '';
-  // The value as it was thrown, if that was in this process; else what the log has of it.
-  const cause = run.thrown.has(path)
-    ? run.thrown.get(path)
-    : failure === undefined
-      ? undefined
-      : reviveFailure(failure);
-  const others = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
-  const message = `run ${run.runId} of ${JSON.stringify(run.plan.workflowId)} failed: task ${JSON.stringify(path)}: ${failure?.message ?? 'no reason known'}${others}`;
-  return new OrchestratorError('RUN_FAILED', message, {
-    cause,
-    details: { runId: run.runId, path, failures, outputs },
-  });
-}
-
-function cancelled(run: LiveRun, outputs: unknown): OrchestratorError {
-  const { cancelReason } = run.state;
-  const cause =
-    run.cancelReason !== undefined || cancelReason === undefined
-      ? run.cancelReason
-      : reviveFailure(cancelReason);
-  const message = `run ${run.runId} of ${JSON.stringify(run.plan.workflowId)} was cancelled: ${cancelReason?.message ?? 'no reason given'}`;
-  return new OrchestratorError('RUN_CANCELLED', message, { cause, details: { runId: run.runId, outputs } });
-}
-
-function viewOf(run: LiveRun, scope: ScopeState, index: number): TaskView {
-  const code = scope.status[index] as number;
-  const attempt = scope.attempts[index] as number;
-  const about = { path: pathIn(scope, index), taskId: scope.plan.ids[index] as string, attempt };
-  if (isTerminal(code) || code === IN_PROGRESS)
-    return { ...about, status: statusName(code), reason: undefined };
-  const ticket = run.ticketOf(scope, index);
-  if (ticket?.queued) {
-    const row = ticket.group.parkedAt ?? ticket.group.blockedBy();
-    return row === undefined
-      ? { ...about, status: 'ready', reason: undefined }
-      : { ...about, status: 'waiting', reason: row.kind };
-  }
-  if (code === RETRYING && ticket?.phase === 'delayed')
-    return { ...about, status: 'retrying', reason: 'timer' };
-  const isReady = code === RETRYING || (code === CREATED && scope.unmet[index] === 0);
-  if (isReady && run.isHeld) return { ...about, status: 'waiting', reason: 'paused' };
-  if (isReady) return { ...about, status: 'ready', reason: undefined };
-  return { ...about, status: 'created', reason: 'dependency' };
 }

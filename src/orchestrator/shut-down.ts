@@ -1,30 +1,53 @@
+import { watchOf } from '../managers/scheduling/ticket.ts';
+import { checkDuration, checkKeys, checkRecord, type Duration, reading } from '../model/checks.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import type { Composition } from './compose.ts';
 
 /** How long handlers that were told to stop at the end may take. */
 const ABORT_GRACE_MS = 1_000;
 
+/** How an orchestrator is closed. */
+export interface CloseOptions {
+  /** How long running handlers may take to end by themselves, before they are told to stop. Default 10 s. */
+  readonly grace?: Duration;
+}
+
+/** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function checkGrace(given: unknown): number {
+  return reading('close', 'an object of options', () => {
+    const options = checkRecord(given, 'close', 'an object of options');
+    checkKeys(options, new Set(['grace']), 'close');
+    return options.grace === undefined ? 10_000 : checkDuration(options.grace, 'close/grace');
+  });
+}
+
 /** Ends everything that an orchestrator owns. Never rejects because of a handler. */
 export async function shutDown(parts: Composition, graceMs: number): Promise<void> {
-  const { scheduler, attempts, loop, directory, timers, executor, persistence, hub } = parts;
+  const { scheduler, claims, attempts, loop, reloader, directory, timers, executor, persistence, hub } =
+    parts;
+  const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
   scheduler.pause();
+  claims.close(error);
   await untilQuiet(parts, graceMs);
   // What ends from here on was cut off by the end of the process; it is not recorded as failed.
   attempts.close();
-  const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
   let told = false;
   for (const run of directory.unfinished()) {
     for (const ticket of run.tickets()) {
-      if (ticket.phase !== 'running' || ticket.controller === undefined) continue;
-      ticket.controller.abort(error);
+      if (ticket.phase !== 'running') continue;
+      // A handler that has not asked for its signal yet finds it aborted when it does.
+      const watch = watchOf(ticket);
+      watch.controller ??= new AbortController();
+      watch.controller.abort(error);
       told = true;
     }
   }
-  if (told)
-    await new Promise<void>((resolve) => parts.clock.setTimer(Math.min(ABORT_GRACE_MS, graceMs), resolve));
+  if (told && graceMs > 0)
+    await new Promise<void>((resolve) => timers.set(Math.min(ABORT_GRACE_MS, graceMs), resolve));
   timers.clear();
   for (const run of directory.unfinished()) {
     run.lost ??= error;
+    reloader.abandon(run, run.lost);
     run.settle();
   }
   if (!loop.isQuiet) loop.wake();
@@ -34,14 +57,17 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
 }
 
 /** Waits until no body runs and nothing waits to become durable, or the time is over. */
-async function untilQuiet({ attempts, loop, clock, hub }: Composition, graceMs: number): Promise<void> {
-  const isQuiet = (): boolean => attempts.running === 0 && loop.isQuiet;
+async function untilQuiet(
+  { attempts, loop, reloader, timers, hub }: Composition,
+  graceMs: number,
+): Promise<void> {
+  const isQuiet = (): boolean => attempts.running === 0 && loop.isQuiet && reloader.isQuiet;
   if (isQuiet() || graceMs === 0) return;
   await new Promise<void>((resolve) => {
     const watcher = { observe: () => queueMicrotask(look) };
-    const stop = clock.setTimer(graceMs, () => finish());
+    const timer = timers.set(graceMs, () => finish());
     const finish = (): void => {
-      stop();
+      timers.stop(timer);
       hub.unwatch(watcher);
       resolve();
     };

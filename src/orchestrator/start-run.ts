@@ -1,5 +1,5 @@
 import { takeIn } from '../managers/workflows/attempt.ts';
-import { checkKeys, checkNumber, checkRecord, checkSignal, checkText } from '../model/checks.ts';
+import { checkKeys, checkNumber, checkRecord, checkSignal, checkText, reading } from '../model/checks.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import { PRIORITY_MAX } from '../model/task.ts';
 import type { AnyWorkflow } from '../model/workflow.ts';
@@ -7,11 +7,11 @@ import type { AnyWorkflow } from '../model/workflow.ts';
 /** How a run is started, beside its input. */
 export interface StartSettings {
   /** Only one run is ever started under a key; asking again gives that run. 1 to 256 characters. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Added to the priority of each of its tasks: -1e9 to 1e9. Default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** Cancels the run when it is aborted; the reason of the signal becomes that of the run. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How a run is started. `input` must be given when the workflow has a schema for it. */
@@ -37,6 +37,10 @@ const NO_OPTIONS: CheckedStart = { input: undefined, key: undefined, priority: 0
 /** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `LIMIT_EXCEEDED` */
 export function checkStart(given: unknown, at: string): CheckedStart {
   if (given === undefined) return NO_OPTIONS;
+  return reading(at, 'an object of options such as { input }', () => readStart(given, at));
+}
+
+function readStart(given: unknown, at: string): CheckedStart {
   const options = checkRecord(given, at, 'an object of options such as { input }');
   checkKeys(options, KEYS, at);
   const key = options.key === undefined ? undefined : checkText(options.key, `${at}/key`, 256);
@@ -65,46 +69,56 @@ export function checkInput(workflow: AnyWorkflow, input: unknown): unknown {
   const at = `input of workflow ${JSON.stringify(workflow.name)} `;
   const schema = workflow.inputSchema;
   if (schema === undefined) return takeIn(input, at, 'plain data');
-  const result = validate(workflow, input);
-  if (result instanceof Promise) return result.then((settled) => accept(workflow, settled, at));
-  return accept(workflow, result, at);
+  const faulty = (cause: unknown): OrchestratorError =>
+    new OrchestratorError('INPUT_INVALID', `${at.trim()}: its schema threw instead of answering`, { cause });
+  let answer: unknown;
+  try {
+    answer = schema['~standard'].validate(input);
+    if (!isThenable(answer)) return takeIn(read(answer, at), at, 'plain data, also after its schema');
+  } catch (thrown) {
+    throw OrchestratorError.is(thrown) ? thrown : faulty(thrown);
+  }
+  return awaitAnswer(answer, at, faulty);
 }
 
-type ValidationResult =
-  | { readonly value: unknown; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+async function awaitAnswer(
+  answer: PromiseLike<unknown>,
+  at: string,
+  faulty: (cause: unknown) => OrchestratorError,
+): Promise<unknown> {
+  try {
+    return takeIn(read(await answer, at), at, 'plain data, also after its schema');
+  } catch (thrown) {
+    throw OrchestratorError.is(thrown) ? thrown : faulty(thrown);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+interface SchemaAnswer {
+  readonly value?: unknown;
+  readonly issues?: readonly SchemaIssue[];
+}
 
 interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-function validate(workflow: AnyWorkflow, input: unknown): ValidationResult | Promise<ValidationResult> {
-  try {
-    return workflow.inputSchema?.['~standard'].validate(input) as
-      | ValidationResult
-      | Promise<ValidationResult>;
-  } catch (cause) {
-    throw new OrchestratorError(
-      'INPUT_INVALID',
-      `input of workflow ${JSON.stringify(workflow.name)}: its schema threw instead of answering`,
-      { cause },
-    );
-  }
-}
-
-function accept(workflow: AnyWorkflow, result: ValidationResult, at: string): unknown {
-  if (result.issues === undefined) return takeIn(result.value, at, 'plain data, also after its schema');
-  const issues = result.issues.map((issue) => ({ message: issue.message, path: pointer(issue) }));
-  const shown = issues
+/** What a schema let pass; refuses what it did not. */
+function read(answer: unknown, at: string): unknown {
+  const { issues, value } = answer as SchemaAnswer;
+  if (issues === undefined) return value;
+  const found = issues.map((issue) => ({ message: String(issue.message), path: pointer(issue) }));
+  const shown = found
     .slice(0, 5)
     .map((issue) => `${issue.path || '/'}: ${issue.message}`)
     .join('; ');
-  throw new OrchestratorError(
-    'INPUT_INVALID',
-    `input of workflow ${JSON.stringify(workflow.name)}: ${shown}`,
-    { details: { issues } },
-  );
+  throw new OrchestratorError('INPUT_INVALID', `${at.trim()}: ${shown}`, {
+    details: { at: at.trim(), issues: found },
+  });
 }
 
 function pointer(issue: SchemaIssue): string {

@@ -86,7 +86,7 @@ export class VirtualClock implements Clock {
 
   /** Lets so much time pass, timer by timer, with everything done between that each timer sets off. */
   async advance(duration: Duration): Promise<void> {
-    const until = this.#time + checkDuration(duration, 'advance', true);
+    const until = this.#time + checkDuration(duration, 'advance');
     this.#limit = until;
     try {
       await this.#turns(until);
@@ -109,21 +109,21 @@ export class VirtualClock implements Clock {
     )
       return;
     this.#isRunning = true;
-    void this.#turns(Number.POSITIVE_INFINITY, () => this.#limit === undefined).finally(() => {
-      this.#isRunning = false;
-    });
+    void this.#turns(Number.POSITIVE_INFINITY);
   }
 
-  async #turns(until: number, mayGoOn: () => boolean = () => true): Promise<void> {
+  async #turns(until: number): Promise<void> {
+    const isAlone = until === Number.POSITIVE_INFINITY;
     for (;;) {
       await settleTurn();
-      if (!mayGoOn()) return;
-      if (this.#holds > 0) {
-        // Whoever holds the clock lets it go in a later turn; by itself it starts again then.
-        if (until === Number.POSITIVE_INFINITY) return;
-        continue;
+      const next = this.#holds > 0 ? undefined : this.#heap.peek();
+      if (isAlone && (next === undefined || this.#limit !== undefined)) {
+        // In this very turn: whoever lets the clock go or sets a timer from now on starts it again.
+        this.#isRunning = false;
+        return;
       }
-      const next = this.#heap.peek();
+      // Whoever holds the clock lets it go in a later turn.
+      if (this.#holds > 0) continue;
       if (next === undefined || next.dueAt > until) return;
       this.#heap.pop();
       this.#time = Math.max(this.#time, next.dueAt);

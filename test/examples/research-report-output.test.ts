@@ -134,7 +134,13 @@ const edges = [
 
 describe('the timeline', () => {
   it('sums tasks up by step', () => {
-    expect(['a', 'm[x y]/b#3/c', 'a[1][2]/b'].map(stepOf)).toEqual(['a', 'm/b/c', 'a/b']);
+    expect(['a', 'm[x y]/b#3/c', 'a[1][2]/b', 'read:chalk', 'a:b:c/d:e'].map(stepOf)).toEqual([
+      'a',
+      'm/b/c',
+      'a/b',
+      'read',
+      'a/d',
+    ]);
     const run = summarizeRun(timeline);
     expect(run).toMatchObject({ startedAt: 1_000, duration: 500, tasks: 6, busy: 600, parallelism: 1.2 });
     expect(

@@ -35,12 +35,13 @@ export function madeUpPath(name: string): string {
   return fileURLToPath(new URL(`./${name}`, import.meta.url));
 }
 
-/** Checks files; `madeUp` gives the text of those that are not on disk. */
+/** Checks files; `madeUp` gives the text of those that are not on disk, `other` what differs from the project's options. */
 export function compile(
   files: readonly string[],
   madeUp: ReadonlyMap<string, string> = new Map(),
+  other: ts.CompilerOptions = {},
 ): Compilation {
-  const options = projectOptions();
+  const options = { ...projectOptions(), ...other };
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists, getSourceFile } = host;
   host.readFile = (path) => madeUp.get(path) ?? readFile.call(host, path);

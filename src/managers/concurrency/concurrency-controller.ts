@@ -6,24 +6,26 @@
  * CC1  Locks asked for together are taken together or not at all, so asking in any order cannot deadlock.
  * CC2  Each grant of a lock has a greater token than every one before it.
  */
-import { checkChoice, checkInteger } from '../../model/checks.ts';
-import { checkLockNeeds, type LockMode } from '../../model/needs.ts';
+import { checkChoice, checkInteger, copyList } from '../../model/checks.ts';
+import { checkLockNeeds, LOCKS_MAX, type LockMode } from '../../model/needs.ts';
 import type { Claims, Grant } from '../resources/claims.ts';
 import type { Ledger } from '../resources/ledger.ts';
 import { lockNeed } from '../resources/lock-row.ts';
-import { checkWait, type WaitOptions } from '../resources/resource-manager.ts';
+import { checkGrant, checkWait, type WaitOptions } from '../resources/resource-manager.ts';
 import { CAPACITY_MAX, type Row } from '../resources/row.ts';
 
 /** How a lock is asked for. */
 export interface LockOptions extends WaitOptions {
   /** Default `exclusive`. */
-  readonly mode?: LockMode;
+  readonly mode?: LockMode | undefined;
 }
 
 /** Locks that were taken together. */
 export interface LockGrant extends Grant {
   readonly names: readonly string[];
 }
+
+const WAIT_KEYS: ReadonlySet<string> = new Set(['priority', 'timeout', 'signal', 'mode']);
 
 export class ConcurrencyController {
   readonly #ledger: Ledger;
@@ -45,14 +47,14 @@ export class ConcurrencyController {
    */
   async acquireLock(name: string | readonly string[], options: LockOptions = {}): Promise<LockGrant> {
     const at = 'acquireLock';
-    const wait = checkWait(options, at);
+    const wait = checkWait(options, at, WAIT_KEYS);
     const mode =
       options.mode === undefined
         ? 'exclusive'
         : checkChoice(options.mode, `${at}/mode`, ['exclusive', 'shared']);
     const asked = (typeof name === 'string' ? [name] : name) as readonly string[];
     const locks = checkLockNeeds(
-      Array.isArray(asked) ? asked.map((one) => ({ name: one, mode })) : asked,
+      Array.isArray(asked) ? copyList(asked, at, LOCKS_MAX, 'locks').map((name) => ({ name, mode })) : asked,
       at,
     );
     const needs = locks.map((lock) => lockNeed(this.#ledger, lock));
@@ -65,7 +67,7 @@ export class ConcurrencyController {
 
   /** Gives locks back. @throws OrchestratorError `GRANT_RELEASED` the second time */
   releaseLock(grant: LockGrant): void {
-    grant.release();
+    checkGrant(grant, 'releaseLock').release();
   }
 
   /** How many tasks may be in progress at once; `undefined` without a limit. */

@@ -8,7 +8,8 @@
  * H3  Nobody waits for a listener, and with no listener publishing costs nothing.
  */
 import { EventEmitter } from 'eventemitter3';
-import type { RunEvent, RunEventType } from '../../machine/events.ts';
+import { EVENT_SCHEMA_VERSIONS, type RunEvent, type RunEventType } from '../../machine/events.ts';
+import { checkChoice, invalidOption, reading } from '../../model/checks.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Monitor } from '../../ports/monitor.ts';
 
@@ -33,6 +34,9 @@ export type Listener<Type extends keyof EventMap> = (event: EventMap[Type]) => v
 
 type AnyListener = (event: never) => void;
 
+const EVENT_TYPES: readonly string[] = [...Object.keys(EVENT_SCHEMA_VERSIONS), 'ListenerFailed'];
+const MONITOR = 'an object with observe(event)';
+
 export class EventHub {
   readonly #emitter = new EventEmitter();
   readonly #wrapped = new Map<string, Map<AnyListener, (event: unknown) => void>>();
@@ -49,8 +53,12 @@ export class EventHub {
     return this.#listening > 0;
   }
 
-  /** Adds a listener; the same one twice for one type counts once. */
+  /**
+   * Adds a listener; the same one twice for one type counts once.
+   * @throws OrchestratorError `OPTION_INVALID`
+   */
   on<Type extends keyof EventMap>(type: Type, listener: Listener<Type>): void {
+    checkChoice(type, 'on', EVENT_TYPES);
     let byListener = this.#wrapped.get(type);
     if (byListener === undefined) this.#wrapped.set(type, (byListener = new Map()));
     if (byListener.has(listener)) return;
@@ -69,8 +77,13 @@ export class EventHub {
     this.#listening--;
   }
 
-  /** Adds a monitor, which hears every event of every run. */
+  /**
+   * Adds a monitor, which hears every event of every run.
+   * @throws OrchestratorError `OPTION_INVALID`
+   */
   watch(monitor: Monitor): void {
+    const isMonitor = (): boolean => typeof (monitor as Monitor | undefined)?.observe === 'function';
+    if (!reading('observe', MONITOR, isMonitor)) throw invalidOption('observe', monitor, MONITOR);
     if (this.#monitors.has(monitor)) return;
     this.#monitors.add(monitor);
     this.#listening++;
@@ -82,7 +95,7 @@ export class EventHub {
   }
 
   publish(event: RunEvent): void {
-    for (const monitor of this.#monitors) this.#tell(monitor, event);
+    if (this.#monitors.size > 0) for (const monitor of this.#monitors) this.#tell(monitor, event);
     this.#emitter.emit(event.type, event);
   }
 

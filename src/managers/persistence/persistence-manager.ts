@@ -13,7 +13,8 @@ import type { EventRecord, EventStore, StreamAppend, StreamInfo } from '../../po
 
 /** The events of one run that are to be written together. */
 export interface RunAppend {
-  readonly runId: string;
+  /** The stream of the run, from `streamOf`. */
+  readonly stream: string;
   readonly events: readonly RunEvent[];
   /** A key that no other run of this store may have. */
   readonly key: string | undefined;
@@ -21,6 +22,11 @@ export interface RunAppend {
 
 /** Streams of runs begin with this. */
 export const RUN_STREAM_PREFIX = 'run:';
+
+/** The name of the stream of a run. */
+export function streamOf(runId: string): string {
+  return RUN_STREAM_PREFIX + runId;
+}
 
 const READ_PAGE = 1_024;
 
@@ -56,9 +62,8 @@ export class PersistenceManager {
 
   /** Writes a group of events; returns or resolves when they are durable. */
   append(group: readonly RunAppend[]): void | Promise<void> {
-    const batch: StreamAppend[] = [];
-    for (let i = 0; i < group.length; i++) batch.push(this.#streamAppend(group[i] as RunAppend));
-    return this.#store.append(batch);
+    if (group.length === 1) return this.#store.append([this.#streamAppend(group[0] as RunAppend)]);
+    return this.#store.append(group.map((append) => this.#streamAppend(append)));
   }
 
   /** The records of a run from `fromSeq` on, at most one page. */
@@ -109,10 +114,9 @@ export class PersistenceManager {
     return this.#store.remove(runIds.map((runId) => RUN_STREAM_PREFIX + runId));
   }
 
-  #streamAppend({ runId, events, key }: RunAppend): StreamAppend {
-    const stream = RUN_STREAM_PREFIX + runId;
-    const records: EventRecord[] = [];
-    for (let i = 0; i < events.length; i++) records.push(toRecord(stream, events[i] as RunEvent));
+  #streamAppend({ stream, events, key }: RunAppend): StreamAppend {
+    const records: EventRecord[] = new Array(events.length);
+    for (let i = 0; i < events.length; i++) records[i] = toRecord(stream, events[i] as RunEvent);
     const append = { stream, expectedSeq: (events[0] as RunEvent).seq - 1, epoch: this.#epoch, records };
     return key === undefined ? append : { ...append, uniqueKeys: [key] };
   }

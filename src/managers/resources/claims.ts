@@ -4,9 +4,10 @@
  * Owns: the requests that wait. Who may call it: the resource manager and the concurrency controller.
  *
  * CL1  A request gets everything it asked for at once, or nothing.
- * CL2  A wait ends: by the grant, by its signal, or by its time limit; then nothing of it is left in the queue.
+ * CL2  A wait ends: by the grant, by its signal, by its time limit, or by the end of everything; then nothing of it is left in the queue.
  * CL3  A grant is given back exactly once; doing so again is an error and changes nothing.
  */
+import { reading } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { Group, Ledger, Need } from './ledger.ts';
 import type { Waiter, WaiterComparator } from './need-group.ts';
@@ -62,7 +63,9 @@ class Claim implements Waiter {
 
 export class Claims {
   readonly #parts: ClaimsParts;
-  #waiting = 0;
+  /** How each request that waits is made to give up. */
+  readonly #waiting = new Set<(error: OrchestratorError) => void>();
+  #closed: OrchestratorError | undefined;
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts;
@@ -70,18 +73,23 @@ export class Claims {
 
   /**
    * Waits for all needs together.
-   * @throws OrchestratorError `WAIT_ABORTED`, `WAIT_TIMEOUT`, `QUEUE_FULL`
+   * @throws OrchestratorError `WAIT_ABORTED`, `WAIT_TIMEOUT`, `QUEUE_FULL`, `ORCHESTRATOR_CLOSED`
    */
   request(needs: readonly Need[], options: ClaimOptions): Promise<Grant> {
     const { ledger, nextOrder, setTimer, wake } = this.#parts;
     const { signal, timeoutMs, what } = options;
     return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) throw this.#closed;
       if (signal?.aborted) throw aborted(what, signal.reason);
-      if (this.#waiting >= CLAIMS_MAX)
+      if (this.#waiting.size >= CLAIMS_MAX)
         throw new OrchestratorError(
           'QUEUE_FULL',
-          `${what}: found ${this.#waiting} requests waiting; allowed: ${CLAIMS_MAX}. Wait until some have been served.`,
+          `${what}: found ${this.#waiting.size} requests waiting; allowed: ${CLAIMS_MAX}. Wait until some have been served.`,
         );
+      const onAbort = (): void => leave(aborted(what, signal?.reason));
+      reading(`${what}/signal`, 'an AbortSignal', () =>
+        signal?.addEventListener('abort', onAbort, { once: true }),
+      );
       const group = ledger.group(needs, what, false);
       group.holders++;
       const claim = new Claim(options.priority, nextOrder(), group, resolve);
@@ -92,7 +100,6 @@ export class Claims {
         reject(error);
         wake();
       };
-      const onAbort = (): void => leave(aborted(what, signal?.reason));
       const stopTimer =
         timeoutMs === undefined
           ? undefined
@@ -104,16 +111,21 @@ export class Claims {
                 ),
               ),
             );
-      signal?.addEventListener('abort', onAbort, { once: true });
       claim.cleanup = () => {
-        this.#waiting--;
+        this.#waiting.delete(leave);
         stopTimer?.();
         signal?.removeEventListener('abort', onAbort);
       };
-      this.#waiting++;
+      this.#waiting.add(leave);
       ledger.enqueue(claim, group);
       wake();
     });
+  }
+
+  /** Ends every wait, and refuses what is asked for from now on. */
+  close(error: OrchestratorError): void {
+    this.#closed = error;
+    for (const leave of [...this.#waiting]) leave(error);
   }
 
   /** Hands a request what the ledger has taken for it. */

@@ -11,8 +11,9 @@
  * L4  What was taken for a waiter is given back exactly once, by `release`.
  * L5  The ledger calls nobody but the `grant` that `admit` was given; it takes the time as an argument.
  */
-import { FitTree } from '../../base/fit-tree.ts';
+import type { FitNode } from '../../base/fit-tree.ts';
 import { refuse } from '../../model/errors.ts';
+import { ActiveGroups } from './active-groups.ts';
 import { compareGroups, compareWaiters, NeedGroup, type Waiter } from './need-group.ts';
 import { Row, type RowSpec } from './row.ts';
 
@@ -32,7 +33,7 @@ export class Ledger {
   readonly #rows = new Map<string, Row>();
   readonly #groups = new Map<string, Group>();
   /** Groups that may be served, by their first members. */
-  readonly #active = new FitTree<Group>(compareGroups);
+  readonly #active = new ActiveGroups();
   /** Rows of which more may have become free. */
   readonly #touched: Row[] = [];
   /** Groups of tasks that would be active if tasks were not held back. */
@@ -115,7 +116,7 @@ export class Ledger {
   resume(): void {
     this.#paused = false;
     for (const group of this.#held.splice(0))
-      if (group.node === undefined && group.queue.peek() !== undefined) this.#activate(group);
+      if (!group.isPlaced && group.queue.peek() !== undefined) this.#activate(group);
   }
 
   /** Those who wait, in no order; for inspection. */
@@ -179,11 +180,11 @@ export class Ledger {
   /**
    * Serves waiters, best first, as long as somebody can have its needs.
    *
-   * @param now - monotonic milliseconds
+   * @param now - gives monotonic milliseconds; asked only for rows that time refills
    * @param grant - told of each waiter for whom everything was taken; what it does may enqueue and release;
    *   `false` ends the round early
    */
-  admit(now: number, grant: (waiter: Waiter, group: Group) => boolean): void {
+  admit(now: () => number, grant: (waiter: Waiter, group: Group) => boolean): void {
     for (let more = true; more; ) {
       this.#wake();
       const group = this.#active.first();
@@ -195,11 +196,11 @@ export class Ledger {
   }
 
   /** Serves members of a group until one lacks something or somebody else comes first. */
-  #serve(group: Group, now: number, grant: (waiter: Waiter, group: Group) => boolean): boolean {
+  #serve(group: Group, now: () => number, grant: (waiter: Waiter, group: Group) => boolean): boolean {
     for (;;) {
       const waiter = group.queue.peek();
       // A grant may have enqueued a member, and so put the group back among the active ones.
-      if (waiter === undefined || group.node !== undefined) return true;
+      if (waiter === undefined || group.isPlaced) return true;
       this.#wake();
       const rival = this.#active.first();
       if (rival !== undefined && compareGroups(rival, group) < 0) {
@@ -215,26 +216,27 @@ export class Ledger {
       waiter.queued = false;
       this.#waiting--;
       for (let i = 0; i < group.rows.length; i++)
-        (group.rows[i] as Row).take(group.amounts[i] as number, now);
+        takeFrom(group.rows[i] as Row, group.amounts[i] as number, now);
       if (grant(waiter, group)) continue;
-      if (group.node === undefined && group.queue.peek() !== undefined) this.#activate(group);
+      if (!group.isPlaced && group.queue.peek() !== undefined) this.#activate(group);
       return false;
     }
   }
 
-  #lacking(group: Group, now: number): Row | undefined {
+  #lacking(group: Group, now: () => number): Row | undefined {
     const row = group.blockedBy();
     if (row?.perMs === undefined) return row;
-    row.replenish(now);
+    row.replenish(now());
     return group.blockedBy();
   }
 
   #activate(group: Group): void {
-    group.node = this.#active.insert(group, 0);
+    this.#active.add(group);
   }
 
   #park(group: Group, row: Row): void {
     group.parkedAt = row;
+    group.isPlaced = true;
     group.node = row.waiting.insert(group, group.amountOf(row));
     this.#watch(row);
   }
@@ -247,11 +249,12 @@ export class Ledger {
 
   /** Takes a group out of the tree that it stands in. */
   #leave(group: Group): void {
-    if (group.node === undefined) return;
+    if (!group.isPlaced) return;
     const row = group.parkedAt;
-    if (row === undefined) this.#active.delete(group.node);
-    else row.waiting.delete(group.node);
+    if (row === undefined) this.#active.remove(group);
+    else row.waiting.delete(group.node as FitNode<Group>);
     group.node = undefined;
+    group.isPlaced = false;
     group.parkedAt = undefined;
     const woken = group.wokenBy;
     if (woken !== undefined) {
@@ -262,7 +265,7 @@ export class Ledger {
 
   /** Takes a group out while its first member changes; tells where it stood. */
   #lift(group: Group): Row | 'active' | undefined {
-    if (group.node === undefined) return undefined;
+    if (!group.isPlaced) return undefined;
     const place = group.parkedAt ?? 'active';
     this.#leave(group);
     return place;
@@ -297,4 +300,9 @@ export class Ledger {
       this.#activate(group);
     }
   }
+}
+
+/** The time is asked for only where it counts. */
+function takeFrom(row: Row, units: number, now: () => number): void {
+  row.take(units, row.perMs === undefined ? 0 : now());
 }

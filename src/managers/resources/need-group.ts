@@ -62,6 +62,8 @@ export class NeedGroup<R extends Countable = Countable> {
   parkedAt: R | undefined;
   /** The row whose release made it active, until it is served. */
   wokenBy: R | undefined;
+  /** Whether it stands among the active ones or is parked. */
+  isPlaced = false;
   /** Its place in the tree of active groups or of the row. */
   node: FitNode<NeedGroup<R>> | undefined;
   /** How many plans and waiters refer to it; a group that nobody refers to is forgotten. */

@@ -9,6 +9,7 @@
  * RM2  Amounts of several resources are taken together or not at all.
  */
 import { nearestName } from '../../base/nearest.ts';
+import { describeValue } from '../../base/values.ts';
 import {
   checkDuration,
   checkKeys,
@@ -16,6 +17,8 @@ import {
   checkRecord,
   checkSignal,
   type Duration,
+  invalidOption,
+  reading,
 } from '../../model/checks.ts';
 import { refuse } from '../../model/errors.ts';
 import { checkResourceNeeds } from '../../model/needs.ts';
@@ -26,11 +29,11 @@ import { CAPACITY_MAX, type Row } from './row.ts';
 /** How a request waits. */
 export interface WaitOptions {
   /** Higher is served earlier, among requests and tasks alike. Default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** How long to wait. Default: for ever. */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /** Ends the wait. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The state of one resource, in the numbers in which it was declared. */
@@ -42,25 +45,32 @@ export interface ResourceUsage {
   readonly free: number;
 }
 
-const WAIT_KEYS: ReadonlySet<string> = new Set(['priority', 'timeout', 'signal', 'mode']);
+const WAIT_KEYS: ReadonlySet<string> = new Set(['priority', 'timeout', 'signal']);
 
 /** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function checkWait(
   given: unknown,
   at: string,
+  keys = WAIT_KEYS,
 ): {
   readonly priority: number;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 } {
   const options = checkRecord(given, at, 'an object of options') as WaitOptions;
-  checkKeys(options, WAIT_KEYS, at);
+  checkKeys(options, keys, at);
   return {
     priority: options.priority === undefined ? 0 : checkNumber(options.priority, `${at}/priority`, -1e9, 1e9),
-    timeoutMs:
-      options.timeout === undefined ? undefined : checkDuration(options.timeout, `${at}/timeout`, true),
+    timeoutMs: options.timeout === undefined ? undefined : checkDuration(options.timeout, `${at}/timeout`),
     signal: checkSignal(options.signal, `${at}/signal`),
   };
+}
+
+/** What is given back has to be a grant. @throws OrchestratorError `OPTION_INVALID` */
+export function checkGrant<Given extends Grant>(grant: Given, at: string): Given {
+  const isGrant = (): boolean => typeof (grant as Given | undefined)?.release === 'function';
+  if (reading(at, 'a grant', isGrant)) return grant;
+  throw invalidOption(at, grant, 'a grant', 'Give back what the request for it resolved to.');
 }
 
 export class ResourceManager {
@@ -103,7 +113,7 @@ export class ResourceManager {
 
   /** Gives a grant back. @throws OrchestratorError `GRANT_RELEASED` the second time */
   releaseResource(grant: Grant): void {
-    grant.release();
+    checkGrant(grant, 'releaseResource').release();
   }
 
   /**
@@ -137,12 +147,12 @@ export class ResourceManager {
   }
 
   #row(name: string, at: string): Row {
-    const row = this.#ledger.row(`resource:${name}`);
+    const row = typeof name === 'string' ? this.#ledger.row(`resource:${name}`) : undefined;
     if (row !== undefined) return row;
-    const nearest = nearestName(name, this.names());
+    const nearest = typeof name === 'string' ? nearestName(name, this.names()) : undefined;
     throw refuse('RESOURCE_UNKNOWN', {
       at,
-      found: `the unknown resource ${JSON.stringify(String(name).slice(0, 60))}`,
+      found: `no resource but ${describeValue(name)}`,
       allowed:
         this.names().slice(0, 20).join(', ') || 'resources declared in open({ resources }); there are none',
       hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,

@@ -8,6 +8,7 @@
  * B2  Tasks with equal needs are in one group.
  */
 import { nearestName } from '../../base/nearest.ts';
+import { quote } from '../../base/values.ts';
 import { refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { AnyTask, TaskPolicies } from '../../model/task.ts';
@@ -24,7 +25,11 @@ export interface AgentLimits {
 /** The needs of the tasks of one plan. */
 export interface BoundPlan {
   readonly groups: readonly Group[];
+  /** The needs of the plans that its tasks open as child scopes, by task id. */
+  readonly children: ReadonlyMap<string, BoundPlan>;
 }
+
+const NO_CHILDREN: ReadonlyMap<string, BoundPlan> = new Map();
 
 export class NeedsBook {
   readonly #ledger: Ledger;
@@ -75,9 +80,14 @@ export class NeedsBook {
       }
       groups.push(group);
     }
-    const bound = { groups };
+    const bound = { groups, children: this.#bindChildren(plan) };
     this.#bound.set(plan, bound);
     return bound;
+  }
+
+  #bindChildren(plan: CompiledPlan): ReadonlyMap<string, BoundPlan> {
+    if (plan.children === undefined) return NO_CHILDREN;
+    return new Map([...plan.children].map(([taskId, child]) => [taskId, this.bind(child)]));
   }
 
   /** The rows of an agent: its slots and, if it has one, its rate. */
@@ -128,7 +138,7 @@ export class NeedsBook {
     if (row.unitsOf(amount, at) > row.capacity) {
       throw refuse('RESOURCE_UNSCHEDULABLE', {
         at,
-        found: `${amount} of ${JSON.stringify(name)}`,
+        found: `${amount} of ${quote(name)}`,
         allowed: `at most its whole capacity of ${row.capacity / row.scale}`,
       });
     }
@@ -142,7 +152,7 @@ export class NeedsBook {
     const nearest = nearestName(name, names);
     return refuse('RESOURCE_UNKNOWN', {
       at,
-      found: `the unknown resource ${JSON.stringify(name)}`,
+      found: `the unknown resource ${quote(name)}`,
       allowed:
         names.length === 0
           ? 'resources declared in open({ resources }); there are none'

@@ -36,6 +36,8 @@ export interface TaskSchedulerParts {
 /** Most grants of one turn, so that a huge wave is started in parts and the host gets its turns between. */
 const GRANTS_PER_TURN = 2_048;
 
+function NOTHING(): void {}
+
 export class TaskScheduler {
   readonly #ledger: Ledger;
   readonly #needs: NeedsBook;
@@ -43,6 +45,12 @@ export class TaskScheduler {
   readonly #wake: () => void;
   readonly #complain: (error: OrchestratorError) => void;
   readonly #rowTimers = new Map<Row, { readonly dueAt: number; readonly timer: Timer }>();
+  readonly #monotonic = (): number => this.#timers.monotonic();
+  readonly #grant = (waiter: Waiter): boolean => this.#grantTo(waiter);
+  #start: (ticket: Ticket) => void = NOTHING;
+  #grantOther: (waiter: Waiter) => void = NOTHING;
+  /** How many tickets may still start in this round. */
+  #left = 0;
   #policy: SchedulingPolicy;
   #comparator: WaiterComparator | undefined;
   #paused = false;
@@ -98,7 +106,7 @@ export class TaskScheduler {
     // A dead entry stays in the queue until it is swept, so the ticket comes back as a new one.
     this.withdraw(ticket);
     const fresh = new Ticket(ticket.run, ticket.scope, ticket.index, ticket.order);
-    fresh.deadlineTimer = ticket.deadlineTimer;
+    fresh.watch = ticket.watch;
     fresh.started = ticket.started;
     fresh.attempt = ticket.attempt;
     this.enqueue(fresh);
@@ -118,20 +126,24 @@ export class TaskScheduler {
    */
   admit(start: (ticket: Ticket) => void, grantOther: (waiter: Waiter) => void): boolean {
     if (this.#ledger.waiting === 0) return false;
-    let left = GRANTS_PER_TURN;
-    this.#ledger.admit(this.#timers.monotonic(), (waiter) => {
-      if (waiter instanceof Ticket) {
-        waiter.holding = true;
-        waiter.phase = 'admitted';
-        waiter.fence = this.nextToken();
-        start(waiter);
-        left--;
-      } else {
-        grantOther(waiter);
-      }
-      return left > 0;
-    });
-    return left <= 0;
+    this.#start = start;
+    this.#grantOther = grantOther;
+    this.#left = GRANTS_PER_TURN;
+    this.#ledger.admit(this.#monotonic, this.#grant);
+    return this.#left <= 0;
+  }
+
+  #grantTo(waiter: Waiter): boolean {
+    if (waiter instanceof Ticket) {
+      waiter.holding = true;
+      waiter.phase = 'admitted';
+      if (waiter.hasLocks) waiter.fence = this.nextToken();
+      this.#start(waiter);
+      this.#left--;
+    } else {
+      this.#grantOther(waiter);
+    }
+    return this.#left > 0;
   }
 
   /** Orders what waits, and whatever comes, by another policy. The caller puts its tickets in again. */

@@ -27,6 +27,33 @@ export interface ScheduledRun {
 
 export type TicketPhase = 'delayed' | 'waiting' | 'admitted' | 'running' | 'over';
 
+/** What watches over an attempt. */
+export interface TicketWatch {
+  /** Why its body was told to stop. */
+  stop: { readonly cause: StopCause; readonly reason: TaskFailure; readonly thrown: unknown } | undefined;
+  controller: AbortController | undefined;
+  /** The time limit of the attempt, or the wait for its start. */
+  timer: Timer | undefined;
+  /** The total time limit of the task. */
+  deadlineTimer: Timer | undefined;
+  heartbeatTimer: Timer | undefined;
+  /** The grace of a body that was told to stop. */
+  graceTimer: Timer | undefined;
+}
+
+/** What watches over the attempt of a ticket; made when it is first asked for. */
+export function watchOf(ticket: Ticket): TicketWatch {
+  ticket.watch ??= {
+    stop: undefined,
+    controller: undefined,
+    timer: undefined,
+    deadlineTimer: undefined,
+    heartbeatTimer: undefined,
+    graceTimer: undefined,
+  };
+  return ticket.watch;
+}
+
 export class Ticket implements Waiter {
   readonly run: ScheduledRun;
   /** Changes only when the state of the run is read again. */
@@ -45,18 +72,15 @@ export class Ticket implements Waiter {
   started = false;
   /** What it holds was not given back yet. */
   holding = false;
-  /** Why its body was told to stop. */
-  stop: { readonly cause: StopCause; readonly reason: TaskFailure; readonly thrown: unknown } | undefined;
-  controller: AbortController | undefined;
-  /** The time limit of the attempt, or the wait for its start. */
-  timer: Timer | undefined;
-  /** The total time limit of the task. */
-  deadlineTimer: Timer | undefined;
-  heartbeatTimer: Timer | undefined;
-  /** The grace of a body that was told to stop. */
-  graceTimer: Timer | undefined;
+  /** Its signal and timers; most attempts have none. */
+  watch: TicketWatch | undefined;
   /** The fencing token of its locks; greater than those of all earlier holders. */
   fence = 0;
+
+  /** Whether it is to hold locks, and so needs a token. */
+  get hasLocks(): boolean {
+    return (this.scope.plan.tasks[this.index]?.policies.locks.length ?? 0) > 0;
+  }
 
   constructor(run: ScheduledRun, scope: ScopeState, index: number, order: number) {
     this.run = run;

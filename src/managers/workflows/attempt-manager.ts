@@ -11,7 +11,8 @@
  * AM4  When a ticket is over, no timer of it is left.
  */
 
-import type { RunCommand } from '../../machine/commands.ts';
+import { isPrimitive } from '../../base/values.ts';
+import type { RunCommand, StopTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
 import type { Abort, Dispatch, EvaluateCondition, RetryAt } from '../../machine/instructions.ts';
 import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
@@ -24,7 +25,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Executor, Invocation, Outcome } from '../../ports/executor.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
-import type { Ticket } from '../scheduling/ticket.ts';
+import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
 import { Attempt, type AttemptServices, collectDependencies, readable, takeIn } from './attempt.ts';
 import type { Handlers } from './handlers.ts';
@@ -71,9 +72,9 @@ export class AttemptManager {
   }
 
   /** Prepares a dispatch; the invocation is to be given to `submit` with the others of the same turn. */
-  prepare(run: LiveRun, { scope, index, attempt, timeoutAt, deadlineAt }: Dispatch): Attempt | undefined {
+  prepare(run: LiveRun, { scope, index, attempt, deadlineAt }: Dispatch): Attempt | undefined {
     const ticket = run.ticketOf(scope, index);
-    if (ticket === undefined || ticket.phase === 'over') return undefined;
+    if (ticket === undefined || ticket.phase === 'over' || this.#closed) return undefined;
     const task = scope.plan.tasks[index] as AnyTask;
     ticket.attempt = attempt;
     ticket.phase = 'running';
@@ -85,7 +86,9 @@ export class AttemptManager {
       this.#parts.services,
     );
     this.#running++;
-    if (timeoutAt !== undefined || deadlineAt !== undefined || task.policies.heartbeatMs !== undefined) {
+    const { timeoutMs, heartbeatMs } = task.policies;
+    // Not by what the event says: a body that is run again after a reload has all its time again.
+    if (timeoutMs !== undefined || deadlineAt !== undefined || heartbeatMs !== undefined) {
       this.#watchTime(invocation, task, deadlineAt);
     }
     return invocation;
@@ -94,11 +97,11 @@ export class AttemptManager {
   /** Runs the bodies. */
   submit(attempts: readonly Attempt[]): void {
     let stopped = false;
-    for (const attempt of attempts) if (attempt.ticket.stop !== undefined) stopped = true;
+    for (const attempt of attempts) if (attempt.ticket.watch?.stop !== undefined) stopped = true;
     if (!stopped) return this.#parts.executor.submit(attempts, this.#report);
     // Told to stop before it began: it does not begin.
     for (const attempt of attempts)
-      if (attempt.ticket.stop !== undefined) this.#fail(attempt, attempt.ticket.stop.thrown);
+      if (attempt.ticket.watch?.stop !== undefined) this.#fail(attempt, attempt.ticket.watch.stop.thrown);
     this.#parts.executor.submit(
       attempts.filter((attempt) => !attempt.reported),
       this.#report,
@@ -114,12 +117,14 @@ export class AttemptManager {
       details: { runId: run.runId, path: pathIn(scope, index), cause },
       ...(byHost === undefined ? undefined : { cause: byHost }),
     });
-    ticket.stop = { cause, reason, thrown };
-    ticket.controller?.abort(thrown);
-    this.#parts.timers.stop(ticket.graceTimer);
+    const watch = watchOf(ticket);
+    watch.stop = { cause, reason, thrown };
+    const { controller } = watch;
+    if (controller !== undefined) run.within((reason) => controller.abort(reason), thrown);
+    this.#parts.timers.stop(watch.graceTimer);
     const { attempt } = ticket;
-    ticket.graceTimer = this.#parts.timers.set(this.#parts.graceMs, () => {
-      const answer = this.#retryAnswer(scope.plan.tasks[index] as AnyTask, thrown, reason, attempt);
+    watch.graceTimer = this.#parts.timers.set(this.#parts.graceMs, () => {
+      const answer = this.#retryAnswer(run, scope.plan.tasks[index] as AnyTask, thrown, reason, attempt);
       this.#parts.submit(run, { type: 'AbandonTask', at: 0, path: pathIn(scope, index), attempt, ...answer });
     });
   }
@@ -131,10 +136,11 @@ export class AttemptManager {
     const ticket = scheduler.createTicket(run, scope, index);
     ticket.phase = 'delayed';
     run.setTicket(scope, index, ticket);
-    ticket.timer = timers.set(dueAt - clock.now(), () => {
-      ticket.timer = undefined;
+    const watch = watchOf(ticket);
+    watch.timer = timers.set(dueAt - clock.now(), () => {
+      watch.timer = undefined;
       if (run.isHeld) {
-        run.setTicket(scope, index, undefined);
+        ticket.phase = 'waiting';
         run.held.push({ scope, index });
       } else {
         scheduler.enqueue(ticket);
@@ -143,7 +149,7 @@ export class AttemptManager {
     });
     if (deadlineAt === undefined) return;
     const limitMs = (scope.plan.tasks[index] as AnyTask).policies.totalTimeoutMs ?? 0;
-    ticket.deadlineTimer = timers.set(deadlineAt - clock.now(), () => {
+    watch.deadlineTimer = timers.set(deadlineAt - clock.now(), () => {
       const failure = timeoutFailure(
         `task ${JSON.stringify(pathIn(scope, index))} with all its attempts`,
         limitMs,
@@ -159,6 +165,7 @@ export class AttemptManager {
     try {
       const answer = run.within(askCondition, { run, scope, index });
       if (typeof answer !== 'boolean') {
+        forget(answer);
         throw new OrchestratorError(
           'CONDITION_FAILED',
           `the condition of task ${JSON.stringify(path)} must answer true or false at once`,
@@ -185,19 +192,23 @@ export class AttemptManager {
     ticket.phase = 'over';
     scheduler.withdraw(ticket);
     scheduler.release(ticket);
-    timers.stop(ticket.timer);
-    timers.stop(ticket.deadlineTimer);
-    timers.stop(ticket.heartbeatTimer);
-    timers.stop(ticket.graceTimer);
-    ticket.timer = ticket.deadlineTimer = ticket.heartbeatTimer = ticket.graceTimer = undefined;
+    const { watch } = ticket;
+    if (watch === undefined) return;
+    timers.stop(watch.timer);
+    timers.stop(watch.deadlineTimer);
+    timers.stop(watch.heartbeatTimer);
+    timers.stop(watch.graceTimer);
+    watch.timer = watch.deadlineTimer = watch.heartbeatTimer = watch.graceTimer = undefined;
   }
 
   /** Starts the time between two signs of life anew. */
   heartbeat(attempt: Attempt): void {
     const { heartbeatMs } = attempt.task.policies;
     if (heartbeatMs === undefined || attempt.ticket.phase !== 'running' || attempt.reported) return;
-    this.#parts.timers.stop(attempt.ticket.heartbeatTimer);
-    attempt.ticket.heartbeatTimer = this.#parts.timers.set(heartbeatMs, () =>
+    if (this.#closed) return;
+    const watch = watchOf(attempt.ticket);
+    this.#parts.timers.stop(watch.heartbeatTimer);
+    watch.heartbeatTimer = this.#parts.timers.set(heartbeatMs, () =>
       this.#expire(
         attempt,
         'heartbeat',
@@ -213,24 +224,26 @@ export class AttemptManager {
 
   #watchTime(attempt: Attempt, task: AnyTask, deadlineAt: number | undefined): void {
     const { timers, clock } = this.#parts;
-    const { ticket } = attempt;
+    const watch = watchOf(attempt.ticket);
     const { timeoutMs, totalTimeoutMs } = task.policies;
     const name = `task ${JSON.stringify(attempt.path)}`;
     if (timeoutMs !== undefined) {
-      ticket.timer = timers.set(timeoutMs, () =>
+      watch.timer = timers.set(timeoutMs, () =>
         this.#expire(attempt, 'timeout', timeoutFailure(`attempt ${attempt.attempt} of ${name}`, timeoutMs)),
       );
     }
     if (deadlineAt !== undefined) {
       const failure = timeoutFailure(`${name} with all its attempts`, totalTimeoutMs ?? 0);
-      ticket.deadlineTimer = timers.set(deadlineAt - clock.now(), () =>
+      // The one that was set for the wait before this attempt is over with the wait.
+      timers.stop(watch.deadlineTimer);
+      watch.deadlineTimer = timers.set(deadlineAt - clock.now(), () =>
         this.#expire(attempt, 'total_timeout', failure),
       );
     }
     this.heartbeat(attempt);
   }
 
-  #expire(attempt: Attempt, cause: StopCause, reason: TaskFailure): void {
+  #expire(attempt: Attempt, cause: StopTask['cause'], reason: TaskFailure): void {
     if (attempt.reported) return;
     this.#parts.submit(attempt.liveRun, {
       type: 'StopTask',
@@ -244,14 +257,16 @@ export class AttemptManager {
 
   #take(attempt: Attempt, outcome: Outcome): void {
     if (attempt.reported || this.#closed) return;
-    const { stop } = attempt.ticket;
+    const stop = attempt.ticket.watch?.stop;
     if (!outcome.ok) return this.#fail(attempt, outcome.thrown);
     if (stop !== undefined && stop.cause !== 'run_failed') return this.#fail(attempt, stop.thrown);
-    let output: unknown;
-    try {
-      output = takeIn(outcome.output, `output of task ${JSON.stringify(attempt.path)} `, 'plain data');
-    } catch (thrown) {
-      return this.#fail(attempt, thrown);
+    let { output } = outcome;
+    if (!isPrimitive(output)) {
+      try {
+        output = takeIn(output, `output of task ${JSON.stringify(attempt.path)} `, 'plain data');
+      } catch (thrown) {
+        return this.#fail(attempt, thrown);
+      }
     }
     attempt.reported = true;
     this.#parts.submit(attempt.liveRun, {
@@ -266,12 +281,12 @@ export class AttemptManager {
   #fail(attempt: Attempt, thrown: unknown): void {
     if (attempt.reported || this.#closed) return;
     attempt.reported = true;
-    const { stop } = attempt.ticket;
+    const stop = attempt.ticket.watch?.stop;
     // A body that was stopped for its time fails for that, whatever it throws when it notices.
     const counted = stop === undefined ? thrown : stop.thrown;
     const failure = stop === undefined ? describeFailure(thrown) : stop.reason;
     attempt.liveRun.thrown.set(attempt.path, counted);
-    const answer = this.#retryAnswer(attempt.task, counted, failure, attempt.attempt);
+    const answer = this.#retryAnswer(attempt.liveRun, attempt.task, counted, failure, attempt.attempt);
     this.#parts.submit(attempt.liveRun, {
       type: 'ReportFailure',
       at: 0,
@@ -284,6 +299,7 @@ export class AttemptManager {
 
   /** Asks the host whether to try again; one that throws means no. */
   #retryAnswer(
+    run: LiveRun,
     task: AnyTask,
     thrown: unknown,
     failure: TaskFailure,
@@ -294,7 +310,9 @@ export class AttemptManager {
     const random = this.#parts.random.next();
     if (retry.retryOn === undefined) return { retry: true, random };
     try {
-      return { retry: retry.retryOn({ thrown, failure, attempt }) === true, random };
+      const answer: unknown = run.within(retry.retryOn, { thrown, failure, attempt });
+      forget(answer);
+      return { retry: answer === true, random };
     } catch {
       return { retry: false, random };
     }
@@ -304,6 +322,11 @@ export class AttemptManager {
   static isCurrent(scope: ScopeState, index: number, attempt: number): boolean {
     return scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt;
   }
+}
+
+/** A promise where a plain answer was due: its rejection, for which nobody waits, must not end the process. */
+function forget(answer: unknown): void {
+  if (answer instanceof Promise) answer.catch(() => {});
 }
 
 function askCondition({

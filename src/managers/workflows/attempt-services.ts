@@ -12,7 +12,7 @@ import { OrchestratorError } from '../../model/errors.ts';
 import type { HandlerLog } from '../../model/handler.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
-import type { Ticket } from '../scheduling/ticket.ts';
+import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
 import { type Attempt, type AttemptServices, takeIn } from './attempt.ts';
 import type { LiveRun } from './live-run.ts';
@@ -38,17 +38,19 @@ export function attemptServices(parts: ServiceParts): AttemptServices {
     progress: (attempt, value) => recordProgress(parts, attempt, value),
     logOf: (attempt) => logOf(parts.logger, attempt),
     now: () => clock.now(),
+    real: (promise) => real(clock, promise),
     sleep: (durationMs, signal) => sleep(timers, durationMs, signal),
   };
 }
 
 /** The signal of an attempt, made when it is first asked for. */
 function signalOf(ticket: Ticket): AbortSignal {
-  if (ticket.controller === undefined) {
-    ticket.controller = new AbortController();
-    if (ticket.stop !== undefined) ticket.controller.abort(ticket.stop.thrown);
+  const watch = watchOf(ticket);
+  if (watch.controller === undefined) {
+    watch.controller = new AbortController();
+    if (watch.stop !== undefined) watch.controller.abort(watch.stop.thrown);
   }
-  return ticket.controller.signal;
+  return watch.controller.signal;
 }
 
 function recordProgress(parts: ServiceParts, attempt: Attempt, value: unknown): void {
@@ -98,4 +100,14 @@ function sleep(timers: Timers, durationMs: number, signal: AbortSignal): Promise
     });
     signal.addEventListener('abort', stop, { once: true });
   });
+}
+
+/** Holds the clock while something real is under way. */
+async function real<Value>(clock: Clock, promise: PromiseLike<Value>): Promise<Value> {
+  const letGo = clock.hold();
+  try {
+    return await promise;
+  } finally {
+    letGo();
+  }
 }

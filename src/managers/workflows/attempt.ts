@@ -35,6 +35,7 @@ export interface AttemptServices {
   logOf(attempt: Attempt): HandlerLog;
   now(): number;
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+  real<Value>(promise: PromiseLike<Value>): Promise<Value>;
 }
 
 export class Attempt implements Invocation {
@@ -154,8 +155,9 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
     const attempt = this.#attempt;
     return {
       now: () => services.now(),
+      real: (promise) => services.real(promise),
       sleep: async (duration) =>
-        services.sleep(checkDuration(duration, 'clock.sleep', true), services.signalOf(attempt.ticket)),
+        services.sleep(checkDuration(duration, 'clock.sleep'), services.signalOf(attempt.ticket)),
     };
   }
 }

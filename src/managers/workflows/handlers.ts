@@ -8,7 +8,7 @@
  * HD2  A name is looked up in a map, so no name can mean something built in.
  */
 import { nearestName } from '../../base/nearest.ts';
-import { describeValue } from '../../base/values.ts';
+import { quote } from '../../base/values.ts';
 import { refuse } from '../../model/errors.ts';
 import type { AnyHandler } from '../../model/handler.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
@@ -18,16 +18,8 @@ export class Handlers {
   readonly #byName = new Map<string, AnyHandler>();
   readonly #checked = new WeakSet<CompiledPlan>();
 
-  /** @throws OrchestratorError `HANDLER_INVALID` */
-  register(name: string, handler: unknown): void {
-    if (typeof handler !== 'function') {
-      throw refuse('HANDLER_INVALID', {
-        at: `open/handlers/${name}`,
-        found: describeValue(handler),
-        allowed: 'a function',
-      });
-    }
-    this.#byName.set(name, handler as AnyHandler);
+  register(name: string, handler: AnyHandler): void {
+    this.#byName.set(name, handler);
   }
 
   /** The names that a plan uses and nobody registered. */
@@ -57,7 +49,7 @@ export class Handlers {
     const known = [...this.#byName.keys()].slice(0, 20).join(', ');
     return refuse('HANDLER_UNKNOWN', {
       at: `workflow ${JSON.stringify(plan.name)} task ${JSON.stringify(task.taskId)}/handler`,
-      found: `the unregistered name ${JSON.stringify(name)}`,
+      found: `the unregistered name ${quote(name)}`,
       allowed: known === '' ? 'names registered in open({ handlers }); there are none' : known,
       hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
     });

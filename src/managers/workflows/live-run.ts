@@ -6,16 +6,17 @@
  *
  * LR1  `state` may be ahead of the store; what is shown outside never passes `durableSeq`.
  * LR2  Each open attempt has one ticket.
- * LR3  A command stays in `uncommitted` until its events are durable, so that none is lost when the state has
+ * LR3  A command stays in the commit group until its events are durable, so that none is lost when the state has
  *      to be read again.
  */
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Refusal, RunCommand } from '../../machine/commands.ts';
 import type { RunEvent } from '../../machine/events.ts';
 import { initialState, type RunState, type ScopeState } from '../../machine/state.ts';
-import { OrchestratorError } from '../../model/errors.ts';
+import type { OrchestratorError } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import { isRunFinished } from '../../model/status.ts';
+import { streamOf } from '../persistence/persistence-manager.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { BoundPlan } from '../scheduling/needs-book.ts';
 import type { ScheduledRun, Ticket } from '../scheduling/ticket.ts';
@@ -30,6 +31,18 @@ export interface Envelope {
   readonly acknowledge: Acknowledge | undefined;
   /** Whether it was decided before, on a state that could not be made durable. */
   repeated: boolean;
+  /** Why it was refused, when that is to be told as soon as what it was judged by is durable. */
+  readonly refusal: Refusal | undefined;
+}
+
+/** What an append that failed had to do with one run. */
+export interface LostAppend {
+  /** The commands whose events were to be written. */
+  readonly sent: readonly Envelope[];
+  /** The commands that were decided meanwhile. */
+  readonly later: readonly Envelope[];
+  /** The last event that was to be written. */
+  readonly last: RunEvent;
 }
 
 /** The run whose handler or listener is being executed, if any. */
@@ -50,24 +63,21 @@ export interface LiveRunParts {
 
 export class LiveRun implements ScheduledRun {
   readonly runId: string;
+  /** The stream of its events. */
+  readonly stream: string;
   readonly plan: CompiledPlan;
   readonly submission: number;
   state: RunState;
   /** The last `seq` that is durable. */
   durableSeq = 0;
-  /** Decided, and not yet part of an append. */
-  pending: RunEvent[] = [];
-  /** The commands of `pending`. */
-  uncommitted: Envelope[] = [];
-  /** Part of the append that is under way. */
-  inFlight: readonly RunEvent[] = [];
-  inFlightEnvelopes: readonly Envelope[] = [];
-  /** Whether it is in the group that gathers for the next append. */
-  isGathered = false;
+  /** The group in which its events gather, how many they are, and its place among the runs of the group. */
+  group: object | undefined;
+  gathered = 0;
+  place = 0;
   /** Its state is being read from the store; commands wait in `backlog`. */
   isReloading = false;
   backlog: Envelope[] = [];
-  /** Appends in a row that failed. */
+  /** Appends and reads in a row that failed. */
   failedAppends = 0;
   /** Nothing of it starts; the ready tasks wait in `held`. */
   isHeld = false;
@@ -80,7 +90,10 @@ export class LiveRun implements ScheduledRun {
   lost: OrchestratorError | undefined;
   /** Its end is durable. */
   isOver = false;
+  /** It is forgotten here: its log is gone, unless the store is durable. */
   isReleased = false;
+  /** The host let it go by itself, so not even who still holds it can read its outputs. */
+  isDiscarded = false;
   readonly #bound: BoundPlan;
   readonly #tickets: (Ticket | undefined)[][] = [];
   readonly #readers = new Set<() => void>();
@@ -89,6 +102,7 @@ export class LiveRun implements ScheduledRun {
 
   constructor(parts: LiveRunParts) {
     this.runId = parts.runId;
+    this.stream = streamOf(parts.runId);
     this.plan = parts.plan;
     this.submission = parts.submission;
     this.#bound = parts.bound;
@@ -97,11 +111,13 @@ export class LiveRun implements ScheduledRun {
   }
 
   groupOf(scope: ScopeState, index: number): Group {
-    if (scope.plan === this.plan) return this.#bound.groups[index] as Group;
-    throw new OrchestratorError(
-      'INTERNAL',
-      `the needs of scope ${JSON.stringify(scope.prefix)} were not worked out`,
-    );
+    return this.#boundOf(scope).groups[index] as Group;
+  }
+
+  /** The needs of the plan of a scope hang below those of the plan that opened it, as the scopes do. */
+  #boundOf({ parent, parentIndex }: ScopeState): BoundPlan {
+    if (parent === undefined) return this.#bound;
+    return this.#boundOf(parent).children.get(parent.plan.ids[parentIndex] as string) as BoundPlan;
   }
 
   ticketOf(scope: ScopeState, index: number): Ticket | undefined {
@@ -128,7 +144,8 @@ export class LiveRun implements ScheduledRun {
 
   /** Calls a function in the async context in which the run was started. */
   within<Argument, Result>(call: (argument: Argument) => Result, argument: Argument): Result {
-    return this.#context.runInAsyncScope(call, undefined, argument);
+    if (!sharesOneStore()) return this.#context.runInAsyncScope(call, undefined, argument);
+    return this.#context.runInAsyncScope(callApart<Argument, Result>, undefined, call, argument);
   }
 
   /** Calls back whenever more events are durable, or the run is lost or released; returns how to stop it. */
@@ -158,6 +175,27 @@ export class LiveRun implements ScheduledRun {
   get isFinished(): boolean {
     return isRunFinished(this.state.status);
   }
+}
+
+/** Calls a function in a context of its own, which is a copy of the current one. */
+function callApart<Argument, Result>(call: (argument: Argument) => Result, argument: Argument): Result {
+  return createContext().runInAsyncScope(call, undefined, argument);
+}
+
+let sharing: boolean | undefined;
+
+/**
+ * Whether `enterWith` in one scope of a resource is seen in its next one. It is before Node 24, where stores hang
+ * on the resource, so each call then needs a resource of its own.
+ */
+function sharesOneStore(): boolean {
+  if (sharing !== undefined) return sharing;
+  const probe = new AsyncLocalStorage<boolean>();
+  const resource = createContext();
+  resource.runInAsyncScope(() => probe.enterWith(true));
+  sharing = resource.runInAsyncScope(() => probe.getStore()) === true;
+  probe.disable();
+  return sharing;
 }
 
 function createContext(): AsyncResource {

@@ -2,13 +2,14 @@
  * Reads the state of a run from the store: after an append that failed, and when an orchestrator opens a store
  * with unfinished runs.
  *
- * Owns: nothing. Who may call it: the loop's owner, for runs whose memory is no longer what the store has.
+ * Owns: the count of runs that are being read. Who may call it: the loop's owner, for runs whose memory is no longer what the store has.
  *
  * RL1  After a reload the state is the fold of the log and nothing else (I13, I20).
  * RL2  A body that is being executed goes on, and its outcome counts if the log has its start.
  * RL3  A body whose start is in the log and that this process never ran is run now, under the same attempt.
- * RL4  Commands that were not durable are decided again, in their order; none is lost and none counts twice.
+ * RL4  Commands that are not in the log are decided again, in their order; none is lost and none counts twice (I42).
  * RL5  A store that fails again and again is given up on after a limit, with a coded error to everybody who waits.
+ * RL6  Every event in the log is told to listeners once, also when its append was reported as failed.
  */
 
 import type { RunEvent } from '../../machine/events.ts';
@@ -16,23 +17,25 @@ import { evolve } from '../../machine/evolve.ts';
 import type { Dispatch, Instruction } from '../../machine/instructions.ts';
 import { resume } from '../../machine/react.ts';
 import { upcast } from '../../machine/replay.ts';
-import { initialState, type RunState } from '../../machine/state.ts';
+import { initialState, locate, type RunState } from '../../machine/state.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { isRunFinished } from '../../model/status.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { PersistenceManager } from '../persistence/persistence-manager.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
-import type { Ticket } from '../scheduling/ticket.ts';
+import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
-import type { AttemptManager } from './attempt-manager.ts';
-import type { Envelope, LiveRun } from './live-run.ts';
+import { AttemptManager } from './attempt-manager.ts';
+import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
 import type { RunLoop } from './run-loop.ts';
 
-/** Appends in a row that may fail before a run is given up on. */
-export const FAILED_APPENDS_MAX = 6;
+/** Appends and reads in a row that may fail before a run is given up on. */
+export const STORE_FAILURES_MAX = 6;
 const FIRST_WAIT_MS = 10;
 
 /** What a reloader is made of. */
 export interface ReloaderParts {
+  readonly clock: Clock;
   readonly persistence: PersistenceManager;
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;
@@ -42,46 +45,113 @@ export interface ReloaderParts {
   readonly onGivenUp: (run: LiveRun) => void;
 }
 
+/** A reload that is on its way. */
+interface Pending {
+  /** Of bodies that are being executed. */
+  readonly kept: readonly Ticket[];
+  /** Tells whether the append was written after all. */
+  readonly last: RunEvent;
+  /** How many commands at the head of the backlog were part of the append. */
+  readonly sent: number;
+}
+
 export class Reloader {
   readonly #parts: ReloaderParts;
+  #underWay = 0;
 
   constructor(parts: ReloaderParts) {
     this.#parts = parts;
   }
 
+  /** Whether no run is being read. */
+  get isQuiet(): boolean {
+    return this.#underWay === 0;
+  }
+
   /** Starts reading a run again whose append failed. */
-  afterFailure(run: LiveRun, envelopes: readonly Envelope[], error: unknown): void {
+  afterFailure(run: LiveRun, { sent, later, last }: LostAppend, error: unknown): void {
+    if (run.lost !== undefined) {
+      refuseAll([...sent, ...later], run.lost);
+      return;
+    }
+    this.#begin(run);
+    run.backlog.unshift(...sent, ...later);
+    this.#again(run, { kept: this.#dropUnstarted(run), last, sent: sent.length }, error);
+  }
+
+  /** Goes on with a run that this process has not had before. */
+  async recover(run: LiveRun): Promise<void> {
+    this.#begin(run);
+    const { state } = await this.#fold(run);
+    run.durableSeq = state.seq;
+    this.#goOn(run, state, []);
+  }
+
+  /** Refuses what waits for a run of which nothing more will be known here. */
+  abandon(run: LiveRun, error: OrchestratorError): void {
+    refuseAll(run.backlog.splice(0), error);
+  }
+
+  #begin(run: LiveRun): void {
     run.isReloading = true;
+    this.#underWay++;
+  }
+
+  #finish(run: LiveRun): void {
+    run.isReloading = false;
+    this.#underWay--;
+  }
+
+  /** Reads after a while, or gives up. */
+  #again(run: LiveRun, pending: Pending, error: unknown): void {
     run.failedAppends++;
-    run.backlog.unshift(...envelopes);
-    const kept = this.#dropUnstarted(run);
-    if (run.failedAppends >= FAILED_APPENDS_MAX) {
-      this.#giveUp(run, kept, error);
+    if (run.failedAppends >= STORE_FAILURES_MAX) {
+      this.#giveUp(run, pending.kept, error);
       return;
     }
     // The first time at once; then the store is given longer and longer to recover.
     const waitMs = run.failedAppends === 1 ? 0 : FIRST_WAIT_MS * 2 ** run.failedAppends;
     this.#parts.timers.set(waitMs, () => {
-      this.load(run, kept).catch((again: unknown) => this.afterFailure(run, [], again));
+      this.#reload(run, pending).catch((again: unknown) => {
+        if (run.lost === undefined) this.#again(run, pending, again);
+      });
     });
   }
 
   /** Folds the log of a run and goes on with it. */
-  async load(run: LiveRun, kept: readonly Ticket[] = []): Promise<void> {
-    run.isReloading = true;
-    const records = await this.#parts.persistence.readAll(run.runId);
-    const state = initialState(run.runId, run.plan);
-    const unseen: RunEvent[] = [];
-    for (const record of records) {
-      const event = upcast(record);
-      evolve(state, event);
-      if (event.seq > run.durableSeq) unseen.push(event);
-    }
-    this.#adopt(run, state, kept);
-    run.isReloading = false;
-    const loop = this.#parts.loop();
-    if (run.durableSeq > 0 || kept.length > 0) loop.publish(run, unseen);
+  async #reload(run: LiveRun, { kept, last, sent }: Pending): Promise<void> {
+    const { state, events } = await this.#fold(run);
+    if (run.lost !== undefined) return;
+    const unseen = events.slice(run.durableSeq);
+    const wasWritten = isSame(events[last.seq - 1], last);
+    const done = wasWritten ? run.backlog.splice(0, sent) : [];
     run.durableSeq = state.seq;
+    if (wasWritten) run.failedAppends = 0;
+    this.#goOn(run, state, kept, () => {
+      this.#parts.loop().publish(run, unseen);
+      for (const envelope of done) envelope.acknowledge?.(envelope.refusal);
+    });
+  }
+
+  async #fold(run: LiveRun): Promise<{ readonly state: RunState; readonly events: readonly RunEvent[] }> {
+    // A store is real: virtual time must not pass while it is read.
+    const letGo = this.#parts.clock.hold();
+    try {
+      const records = await this.#parts.persistence.readAll(run.runId);
+      const state = initialState(run.runId, run.plan);
+      const events = records.map((record) => upcast(record));
+      for (const event of events) evolve(state, event);
+      return { state, events };
+    } finally {
+      letGo();
+    }
+  }
+
+  #goOn(run: LiveRun, state: RunState, kept: readonly Ticket[], tell?: () => void): void {
+    const loop = this.#parts.loop();
+    this.#adopt(run, state, kept);
+    this.#finish(run);
+    tell?.();
     loop.carryOut(run, this.#remaining(run));
     loop.resubmit(run.backlog.splice(0));
   }
@@ -102,13 +172,9 @@ export class Reloader {
   #adopt(run: LiveRun, state: RunState, kept: readonly Ticket[]): void {
     run.state = state;
     for (const ticket of kept) {
-      const scope =
-        ticket.scope.prefix === '' ? state.scopes[0] : state.scopeByPrefix.get(ticket.scope.prefix);
-      const isCurrent =
-        scope !== undefined &&
-        scope.status[ticket.index] === 1 &&
-        scope.attempts[ticket.index] === ticket.attempt;
-      if (scope === undefined || !isCurrent) {
+      const { prefix } = ticket.scope;
+      const scope = prefix === '' ? state.scopes[0] : state.scopeByPrefix.get(prefix);
+      if (scope === undefined || !AttemptManager.isCurrent(scope, ticket.index, ticket.attempt)) {
         this.#parts.attempts.end(ticket);
         continue;
       }
@@ -117,17 +183,15 @@ export class Reloader {
     }
   }
 
-  /** What is still to be done, without what this process is doing already. */
+  /** What is still to be done, without what this process is doing or has done already. */
   #remaining(run: LiveRun): readonly Instruction[] {
     if (isRunFinished(run.state.status)) return [{ type: 'EndRun' }];
+    const reported = reportedAttempts(run);
     const out: Instruction[] = [];
     for (const instruction of resume(run.state)) {
-      if (instruction.type === 'Dispatch') {
-        if (run.ticketOf(instruction.scope, instruction.index) === undefined)
-          this.#dispatchAgain(run, instruction);
-      } else {
-        out.push(instruction);
-      }
+      if (instruction.type !== 'Dispatch') out.push(instruction);
+      else if (run.ticketOf(instruction.scope, instruction.index) === undefined && !reported(instruction))
+        this.#dispatchAgain(run, instruction);
     }
     return out;
   }
@@ -148,13 +212,38 @@ export class Reloader {
       { cause, details: { runId: run.runId, durableSeq: run.durableSeq } },
     );
     for (const ticket of kept) {
-      ticket.controller?.abort(error);
+      // A body that has not asked for its signal yet finds it aborted when it does.
+      const watch = watchOf(ticket);
+      watch.controller ??= new AbortController();
+      watch.controller.abort(error);
       this.#parts.attempts.end(ticket);
     }
     run.lost = error;
-    run.isReloading = false;
-    for (const envelope of run.backlog.splice(0)) envelope.acknowledge?.(error);
+    this.#finish(run);
+    this.abandon(run, error);
     this.#parts.onGivenUp(run);
     run.settle();
   }
+}
+
+function refuseAll(envelopes: readonly Envelope[], error: OrchestratorError): void {
+  for (const { acknowledge } of envelopes) acknowledge?.(error);
+}
+
+/** Whether what the store has at a place is what this process has sent there. */
+function isSame(found: RunEvent | undefined, sent: RunEvent): boolean {
+  if (found === undefined || found.type !== sent.type || found.at !== sent.at) return false;
+  return !('path' in sent) || ('path' in found && found.path === sent.path);
+}
+
+/** Tells of which attempts the backlog has the outcome: their bodies have ended, and must not run again. */
+function reportedAttempts(run: LiveRun): (dispatch: Dispatch) => boolean {
+  const ended = new Set<string>();
+  for (const { command } of run.backlog) {
+    if (command.type !== 'ReportSuccess' && command.type !== 'ReportFailure') continue;
+    if (!locate(run.state, command.path)) continue;
+    const { cursorScope, cursorIndex } = run.state;
+    ended.add(`${cursorScope.number}/${cursorIndex}/${command.attempt}`);
+  }
+  return ({ scope, index, attempt }) => ended.has(`${scope.number}/${index}/${attempt}`);
 }

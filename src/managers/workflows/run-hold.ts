@@ -16,7 +16,6 @@ export function holdRun(run: LiveRun, scheduler: TaskScheduler): void {
   for (const ticket of run.tickets()) {
     if (!ticket.queued) continue;
     scheduler.withdraw(ticket);
-    run.setTicket(ticket.scope, ticket.index, undefined);
     run.held.push({ scope: ticket.scope, index: ticket.index });
   }
 }
@@ -29,6 +28,8 @@ export function unholdRun(run: LiveRun, scheduler: TaskScheduler): void {
     // It may have been cancelled while it was held.
     if (status !== CREATED && status !== RETRYING && status !== IN_PROGRESS) continue;
     const ticket = scheduler.createTicket(run, scope, index);
+    // Its total time limit went on while it was held.
+    ticket.watch = run.ticketOf(scope, index)?.watch;
     if (status === IN_PROGRESS) {
       ticket.started = true;
       ticket.attempt = scope.attempts[index] as number;

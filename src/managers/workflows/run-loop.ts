@@ -12,23 +12,24 @@
  * W5  The host's event loop gets a turn at least every 50 ms, as far as it is ours to give.
  */
 import { AsyncResource } from 'node:async_hooks';
-import type { RunCommand } from '../../machine/commands.ts';
+import { Batch } from '../../base/batch.ts';
+import type { Refusal, RunCommand } from '../../machine/commands.ts';
 import type { RunEvent } from '../../machine/events.ts';
 import type { Instruction } from '../../machine/instructions.ts';
+import { pathIn, peekDetails } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HostTurn } from '../../ports/host-turn.ts';
 import type { EventHub } from '../monitoring/event-hub.ts';
-import type { PersistenceManager, RunAppend } from '../persistence/persistence-manager.ts';
+import type { PersistenceManager } from '../persistence/persistence-manager.ts';
 import type { Waiter } from '../resources/need-group.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
-import type { Attempt } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
-import { Effects } from './effects.ts';
-import type { Acknowledge, Envelope, LiveRun } from './live-run.ts';
-import { holdRun, unholdRun } from './run-hold.ts';
+import { CommitGroup } from './commit-group.ts';
+import { InstructionRunner } from './instruction-runner.ts';
+import type { Acknowledge, Envelope, LiveRun, LostAppend } from './live-run.ts';
 
 /** What a loop is made of. */
 export interface RunLoopParts {
@@ -43,7 +44,7 @@ export interface RunLoopParts {
   /** Told when the end of a run is durable. */
   readonly onEnd: (run: LiveRun) => void;
   /** Told when what a run had decided could not be made durable. */
-  readonly onLost: (run: LiveRun, envelopes: readonly Envelope[], error: unknown) => void;
+  readonly onLost: (run: LiveRun, lost: LostAppend, error: unknown) => void;
 }
 
 /** Commands decided between two appends, so that a flood of them is cut into turns. */
@@ -51,14 +52,17 @@ const COMMANDS_PER_TURN = 4_096;
 
 export class RunLoop {
   readonly #parts: RunLoopParts;
+  readonly #runner: InstructionRunner;
   // The loop works in the context in which it was made, never in that of whoever happened to wake it.
   readonly #context = new AsyncResource('TaskmasterLoop', { requireManualDestroy: true });
   readonly #drain = (): void => this.#context.runInAsyncScope(this.#run, this);
   readonly #startTask = (ticket: Ticket): void => this.#start(ticket);
-  readonly #instructions: Instruction[] = [];
-  #inbox: Envelope[] = [];
-  #group: LiveRun[] = [];
-  #effects = new Effects();
+  readonly #publish = (event: RunEvent): void => this.#parts.hub.publish(event);
+  readonly #instructions = new Batch<Instruction>();
+  #inbox = new Batch<Envelope>();
+  #spareInbox = new Batch<Envelope>();
+  #gathering = new CommitGroup();
+  #spare = new CommitGroup();
   #isDraining = false;
   #isAwake = false;
   #isAppending = false;
@@ -68,22 +72,26 @@ export class RunLoop {
 
   constructor(parts: RunLoopParts) {
     this.#parts = parts;
+    this.#runner = new InstructionRunner(parts);
   }
 
   /** Whether nothing waits to be decided or to become durable. */
   get isQuiet(): boolean {
-    return this.#inbox.length === 0 && this.#group.length === 0 && !this.#isAppending && !this.#isDraining;
+    return this.#inbox.size === 0 && this.#gathering.isEmpty && !this.#isAppending && !this.#isDraining;
   }
 
   /** Gives a command to a run. It is decided in a later microtask, together with others. */
   submit(run: LiveRun, command: RunCommand, acknowledge?: Acknowledge): void {
-    this.#inbox.push({ run, command, acknowledge, repeated: false });
+    this.#inbox.push({ run, command, acknowledge, repeated: false, refusal: undefined });
     this.wake();
   }
 
   /** Decides commands again that could not be made durable, before all others. */
   resubmit(envelopes: readonly Envelope[]): void {
-    this.#inbox.unshift(...envelopes.map((envelope) => ({ ...envelope, repeated: true })));
+    const later = this.#inbox.toArray();
+    this.#inbox.clear();
+    for (const envelope of envelopes) this.#inbox.push({ ...envelope, repeated: true, refusal: undefined });
+    for (const envelope of later) this.#inbox.push(envelope);
     this.wake();
   }
 
@@ -96,7 +104,9 @@ export class RunLoop {
 
   /** Carries out instructions that no event of this turn gave: those of a state that was read again. */
   carryOut(run: LiveRun, instructions: readonly Instruction[]): void {
-    for (const instruction of instructions) this.#carryOut(run, instruction);
+    for (const instruction of instructions) {
+      if (!this.#runner.atOnce(run, instruction)) this.#gathering.addEffect(run, instruction);
+    }
     this.wake();
   }
 
@@ -119,10 +129,17 @@ export class RunLoop {
         this.#now = this.#parts.clock.now();
         this.#decideInbox();
         this.#mayStartMore = this.#parts.scheduler.admit(this.#startTask, this.#parts.grantOther);
-      } while (this.#commit());
+        this.#commit();
+      } while (this.#hasMore());
     } finally {
       this.#isDraining = false;
     }
+  }
+
+  /** Whether there is something that this turn can still do. */
+  #hasMore(): boolean {
+    if (this.#inbox.size > 0 || this.#mayStartMore) return true;
+    return !this.#isAppending && (!this.#gathering.isEmpty || this.#gathering.effectCount > 0);
   }
 
   /** Goes on after the host's event loop has turned; virtual time must not pass meanwhile. */
@@ -136,14 +153,23 @@ export class RunLoop {
   }
 
   #decideInbox(): void {
-    let inbox = this.#inbox;
-    if (inbox.length === 0) return;
-    if (inbox.length > COMMANDS_PER_TURN) {
-      inbox = this.#inbox.splice(0, COMMANDS_PER_TURN);
-    } else {
-      this.#inbox = [];
-    }
-    for (let i = 0; i < inbox.length; i++) this.#decide(inbox[i] as Envelope);
+    const inbox = this.#inbox;
+    const { size } = inbox;
+    if (size === 0) return;
+    this.#inbox = this.#spareInbox;
+    const now = Math.min(size, COMMANDS_PER_TURN);
+    for (let i = 0; i < now; i++) this.#decide(inbox.at(i));
+    // What is too much for this turn stays in front of whatever has come meanwhile.
+    if (size > now) this.#putBack(inbox, now);
+    inbox.clear();
+    this.#spareInbox = inbox;
+  }
+
+  #putBack(inbox: Batch<Envelope>, from: number): void {
+    const later = this.#inbox.toArray();
+    this.#inbox.clear();
+    for (let i = from; i < inbox.size; i++) this.#inbox.push(inbox.at(i));
+    for (const envelope of later) this.#inbox.push(envelope);
   }
 
   #decide(envelope: Envelope): void {
@@ -157,221 +183,136 @@ export class RunLoop {
       return;
     }
     command.at = this.#now;
-    const refusal = step(run.state, command, run.pending, this.#instructions);
+    const refusal = step(run.state, command, this.#gathering.open(run), this.#instructions);
     if (refusal !== undefined) {
-      acknowledge?.(envelope.repeated && isAlreadyTrue(command, run) ? undefined : refusal);
+      if (acknowledge !== undefined) this.#refuse(envelope, acknowledge, refusal);
       return;
     }
-    run.uncommitted.push(envelope);
-    this.#gather(run);
+    this.#gathering.addEnvelope(envelope);
     this.#settleInstructions(run);
+  }
+
+  /** A refusal is told once what it was judged by is durable: until then the world must not know of it. */
+  #refuse(envelope: Envelope, acknowledge: Acknowledge, refused: Refusal): void {
+    const { run, command } = envelope;
+    const refusal = envelope.repeated && isAlreadyTrue(command, run) ? undefined : refused;
+    if (run.state.seq > run.durableSeq) this.#gathering.addEnvelope({ ...envelope, refusal });
+    else acknowledge(refusal);
   }
 
   /** Everything of a ticket was taken: its task starts. */
   #start(ticket: Ticket): void {
     const run = ticket.run as LiveRun;
-    const { scope, index } = ticket;
+    const { scope, index, attempt } = ticket;
     if (ticket.started) {
       // After a reload: the log says that it has started, and its body was never run.
-      this.#carryOut(run, {
+      const dispatch = {
         type: 'Dispatch',
         scope,
         index,
-        attempt: ticket.attempt,
+        attempt,
         timeoutAt: undefined,
-        deadlineAt: undefined,
-      });
+        deadlineAt: peekDetails(scope, index)?.deadlineAt,
+      } as const;
+      this.#gathering.addEffect(run, dispatch);
       return;
     }
-    const path =
-      scope.prefix === '' ? (scope.plan.ids[index] as string) : `${scope.prefix}/${scope.plan.ids[index]}`;
-    const refusal = step(
-      run.state,
-      { type: 'StartTask', at: this.#now, path },
-      run.pending,
-      this.#instructions,
-    );
+    const command: RunCommand = { type: 'StartTask', at: this.#now, path: pathIn(scope, index) };
+    const refusal = step(run.state, command, this.#gathering.open(run), this.#instructions);
     if (refusal !== undefined) {
       this.#parts.attempts.end(ticket);
       throw new OrchestratorError('INTERNAL', `a scheduled task could not start: ${refusal.message}`);
     }
-    this.#gather(run);
     this.#settleInstructions(run);
-  }
-
-  #gather(run: LiveRun): void {
-    if (run.isGathered) return;
-    run.isGathered = true;
-    this.#group.push(run);
   }
 
   #settleInstructions(run: LiveRun): void {
     const instructions = this.#instructions;
-    for (let i = 0; i < instructions.length; i++) this.#carryOut(run, instructions[i] as Instruction);
-    instructions.length = 0;
+    for (let i = 0; i < instructions.size; i++) {
+      const instruction = instructions.at(i);
+      if (!this.#runner.atOnce(run, instruction)) this.#gathering.addEffect(run, instruction);
+    }
+    instructions.clear();
   }
 
-  /** Does at once what concerns memory alone, and keeps the rest until its events are durable. */
-  #carryOut(run: LiveRun, instruction: Instruction): void {
-    const { scheduler, attempts } = this.#parts;
-    switch (instruction.type) {
-      case 'Schedule': {
-        const { scope, index } = instruction;
-        if (run.isHeld) {
-          run.held.push({ scope, index });
-          return;
-        }
-        const ticket = scheduler.createTicket(run, scope, index);
-        run.setTicket(scope, index, ticket);
-        scheduler.enqueue(ticket);
-        return;
-      }
-      case 'Release': {
-        const ticket = run.ticketOf(instruction.scope, instruction.index);
-        if (ticket === undefined) return;
-        attempts.end(ticket);
-        run.setTicket(instruction.scope, instruction.index, undefined);
-        return;
-      }
-      case 'Reprioritise': {
-        const ticket = run.ticketOf(instruction.scope, instruction.index);
-        if (ticket !== undefined)
-          run.setTicket(instruction.scope, instruction.index, scheduler.requeue(ticket));
-        return;
-      }
-      case 'Hold':
-        holdRun(run, scheduler);
-        return;
-      case 'Unhold':
-        unholdRun(run, scheduler);
-        return;
-      default:
-        this.#effects.push(run, instruction);
-    }
-  }
-
-  /** Makes what was decided durable. Returns whether there may be more to do at once. */
-  #commit(): boolean {
-    if (this.#isAppending) return false;
-    const group = this.#group;
-    const effects = this.#effects;
-    if (group.length === 0) {
-      if (effects.size === 0) return this.#mayStartMore || this.#inbox.length > 0;
-      this.#effects = new Effects();
-      this.#perform(effects);
-      return true;
-    }
-    this.#group = [];
-    this.#effects = new Effects();
-    const appends: RunAppend[] = [];
-    for (let i = 0; i < group.length; i++) this.#seal(group[i] as LiveRun, appends);
-    let written: void | Promise<void>;
+  /** Makes what was decided durable, unless an append is under way: then it gathers for the next one. */
+  #commit(): void {
+    const group = this.#gathering;
+    if (this.#isAppending || (group.isEmpty && group.effectCount === 0)) return;
+    this.#gathering = this.#spare;
+    let written: undefined | Promise<void>;
     try {
-      written = appends.length === 0 ? undefined : this.#parts.persistence.append(appends);
+      const appends = group.appends();
+      if (appends.length > 0) written = this.#parts.persistence.append(appends) ?? undefined;
     } catch (error) {
-      this.#fail(group, effects, error);
-      return true;
+      this.#fail(group, error);
+      return;
     }
-    if (written === undefined) {
-      this.#conclude(group, effects);
-      return true;
-    }
-    this.#await(written, group, effects);
-    return false;
+    if (written === undefined) this.#conclude(group);
+    else this.#await(written, group);
   }
 
-  /** Moves what a run has decided from the gathering group into the append. */
-  #seal(run: LiveRun, appends: RunAppend[]): void {
-    run.isGathered = false;
-    run.inFlight = run.pending;
-    run.inFlightEnvelopes = run.uncommitted;
-    run.pending = [];
-    run.uncommitted = [];
-    if (run.inFlight.length === 0) return;
-    const key = run.inFlight[0]?.type === 'RunCreated' ? run.inFlight[0].key : undefined;
-    appends.push({ runId: run.runId, events: run.inFlight, key });
-  }
-
-  #await(written: Promise<void>, group: readonly LiveRun[], effects: Effects): void {
+  #await(written: Promise<void>, group: CommitGroup): void {
     this.#isAppending = true;
     const letGo = this.#parts.clock.hold();
     const end = (then: () => void): void => {
       this.#isAppending = false;
       letGo();
-      then();
+      this.#context.runInAsyncScope(then);
       this.wake();
     };
     written.then(
-      () => end(() => this.#conclude(group, effects)),
-      (error: unknown) => end(() => this.#fail(group, effects, error)),
+      () => end(() => this.#conclude(group)),
+      (error: unknown) => end(() => this.#fail(group, error)),
     );
   }
 
   /** The events of a group are durable: listeners, acknowledgements, then the world. */
-  #conclude(group: readonly LiveRun[], effects: Effects): void {
-    const { hub } = this.#parts;
-    for (let i = 0; i < group.length; i++) {
-      const run = group[i] as LiveRun;
-      const events = run.inFlight;
-      if (events.length > 0) run.durableSeq = (events[events.length - 1] as RunEvent).seq;
-      run.failedAppends = 0;
-      if (hub.isListening) for (let k = 0; k < events.length; k++) hub.publish(events[k] as RunEvent);
-      run.notifyReaders();
-      const envelopes = run.inFlightEnvelopes;
-      for (let k = 0; k < envelopes.length; k++) (envelopes[k] as Envelope).acknowledge?.(undefined);
-      run.inFlight = NO_EVENTS;
-      run.inFlightEnvelopes = NO_ENVELOPES;
-    }
-    this.#perform(effects);
+  #conclude(group: CommitGroup): void {
+    group.eachEvent(markDurable);
+    if (this.#parts.hub.isListening) group.eachEvent(this.#publish);
+    group.eachRun(notify);
+    group.eachEnvelope(acknowledge);
+    this.#perform(group);
   }
 
   /** An append was refused, or nobody knows: its runs are forgotten and read again. */
-  #fail(group: readonly LiveRun[], effects: Effects, error: unknown): void {
-    for (const run of group) {
-      const envelopes = [...run.inFlightEnvelopes, ...run.uncommitted];
-      if (run.isGathered) this.#group.splice(this.#group.indexOf(run), 1);
-      run.isGathered = false;
-      run.inFlight = NO_EVENTS;
-      run.inFlightEnvelopes = NO_ENVELOPES;
-      run.pending = [];
-      run.uncommitted = [];
-      effects.drop(run);
-      this.#effects.drop(run);
-      this.#parts.onLost(run, envelopes, error);
+  #fail(group: CommitGroup, error: unknown): void {
+    for (const run of group.runs()) {
+      const sent = group.envelopesOf(run);
+      const lost = { sent, later: this.#gathering.envelopesOf(run), last: group.lastEventOf(run) };
+      group.drop(run);
+      this.#gathering.drop(run);
+      this.#parts.onLost(run, lost, error);
     }
     // Effects of runs that were not written at all, such as a body to be run after a reload, still stand.
-    this.#perform(effects);
+    group.eachEnvelope(acknowledge);
+    this.#perform(group);
   }
 
-  #perform(effects: Effects): void {
-    const { attempts } = this.#parts;
-    const starting: Attempt[] = [];
-    for (let i = 0; i < effects.size; i++) {
-      const run = effects.runs[i] as LiveRun;
-      const instruction = effects.instructions[i] as Instruction;
-      if (instruction.type === 'Dispatch') {
-        const attempt = attempts.prepare(run, instruction);
-        if (attempt !== undefined) starting.push(attempt);
-      } else if (instruction.type === 'Abort') {
-        attempts.abort(run, instruction);
-      } else if (instruction.type === 'RetryAt') {
-        attempts.retryAt(run, instruction);
-      } else if (instruction.type === 'EvaluateCondition') {
-        attempts.evaluate(run, instruction);
-      } else if (instruction.type === 'EndRun') {
-        this.#parts.onEnd(run);
-      }
-    }
-    if (starting.length > 0) attempts.submit(starting);
+  #perform(group: CommitGroup): void {
+    group.eachEffect(this.#runner.afterDurable);
+    group.clear();
+    this.#spare = group;
+    this.#runner.flush();
   }
 }
 
-const NO_EVENTS: readonly RunEvent[] = [];
-const NO_ENVELOPES: readonly Envelope[] = [];
+function markDurable(event: RunEvent, run: LiveRun): void {
+  run.durableSeq = event.seq;
+  run.failedAppends = 0;
+}
+
+function notify(run: LiveRun): void {
+  run.notifyReaders();
+}
+
+function acknowledge(envelope: Envelope): void {
+  envelope.acknowledge?.(envelope.refusal);
+}
 
 /** A repeated command that is refused because its first decision was durable after all. */
 function isAlreadyTrue(command: RunCommand, run: LiveRun): boolean {
-  return command.type === 'StartRun'
-    ? run.state.seq > 0
-    : command.type === 'CancelRun' && run.state.status === 'cancelled';
+  if (command.type === 'StartRun') return run.state.seq > 0;
+  return command.type === 'CancelRun' && run.state.status === 'cancelled';
 }

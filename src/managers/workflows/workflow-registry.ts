@@ -8,9 +8,9 @@
  */
 import { nearestName } from '../../base/nearest.ts';
 import { compile } from '../../model/compile.ts';
-import { definitionHash } from '../../model/definition-hash.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
+import { isSamePlan } from '../../model/same-plan.ts';
 import type { AnyWorkflow } from '../../model/workflow.ts';
 
 /** One version of a workflow. */
@@ -38,8 +38,7 @@ export class WorkflowRegistry {
     const plan = compile(workflow);
     const versions = this.#versions.get(plan.workflowId) ?? [];
     const newest = versions[versions.length - 1];
-    // With nothing to compare it to there is no need for a hash.
-    if (newest !== undefined && definitionHash(newest.plan) === definitionHash(plan)) {
+    if (newest !== undefined && isSamePlan(newest.plan, plan)) {
       return this.#remember(
         workflow,
         { workflow, plan, version: newest.version },

@@ -1,0 +1,149 @@
+/**
+ * What was decided since the last append and is to become durable with the next one: events, the commands they
+ * came from, and what is to be done in the world afterwards.
+ *
+ * Owns: these lists, in the order of decision over all runs. Who may call it: the run loop.
+ *
+ * CG1  Over all runs, effects keep the order of their decisions, so that bodies start in the order of admission.
+ * CG2  A run that is dropped leaves nothing behind.
+ */
+import { Batch, type Sink } from '../../base/batch.ts';
+import type { RunEvent } from '../../machine/events.ts';
+import type { Instruction } from '../../machine/instructions.ts';
+import type { RunAppend } from '../persistence/persistence-manager.ts';
+import type { Envelope, LiveRun } from './live-run.ts';
+
+export class CommitGroup implements Sink<RunEvent> {
+  readonly #runs = new Batch<LiveRun>();
+  readonly #events = new Batch<RunEvent>();
+  readonly #owners = new Batch<LiveRun>();
+  readonly #envelopes = new Batch<Envelope>();
+  readonly #effects = new Batch<Instruction>();
+  readonly #effectOwners = new Batch<LiveRun>();
+  #current: LiveRun | undefined;
+
+  /** Whether there is nothing to write. */
+  get isEmpty(): boolean {
+    return this.#events.size === 0 && this.#envelopes.size === 0;
+  }
+
+  /** How many effects wait. */
+  get effectCount(): number {
+    return this.#effects.size;
+  }
+
+  /** The events that are pushed next belong to this run. */
+  open(run: LiveRun): this {
+    this.#current = run;
+    return this;
+  }
+
+  push(event: RunEvent): void {
+    const run = this.#current as LiveRun;
+    this.#events.push(event);
+    this.#owners.push(run);
+    if (run.group !== this) {
+      run.group = this;
+      run.gathered = 0;
+      this.#runs.push(run);
+    }
+    run.gathered++;
+  }
+
+  addEnvelope(envelope: Envelope): void {
+    this.#envelopes.push(envelope);
+  }
+
+  addEffect(run: LiveRun, instruction: Instruction): void {
+    this.#effects.push(instruction);
+    this.#effectOwners.push(run);
+  }
+
+  /** What is to be written, by run. */
+  appends(): readonly RunAppend[] {
+    const { size } = this.#runs;
+    // Mostly there is one run, and all events are its own.
+    if (size === 1) return [appendOf(this.#runs.at(0), this.#events.toArray())];
+    const byRun: RunEvent[][] = new Array(size);
+    const filled = new Int32Array(size);
+    for (let r = 0; r < size; r++) {
+      const run = this.#runs.at(r);
+      byRun[r] = new Array<RunEvent>(run.gathered);
+      run.place = r;
+    }
+    for (let e = 0; e < this.#events.size; e++) {
+      const r = this.#owners.at(e).place;
+      const at = filled[r] as number;
+      (byRun[r] as RunEvent[])[at] = this.#events.at(e);
+      filled[r] = at + 1;
+    }
+    return byRun.map((events, r) => appendOf(this.#runs.at(r), events));
+  }
+
+  /** Calls back for each event with its run, in the order of decision. */
+  eachEvent(visit: (event: RunEvent, run: LiveRun) => void): void {
+    for (let e = 0; e < this.#events.size; e++) visit(this.#events.at(e), this.#owners.at(e));
+  }
+
+  eachRun(visit: (run: LiveRun) => void): void {
+    for (let r = 0; r < this.#runs.size; r++) visit(this.#runs.at(r));
+  }
+
+  eachEnvelope(visit: (envelope: Envelope) => void): void {
+    for (let e = 0; e < this.#envelopes.size; e++) visit(this.#envelopes.at(e));
+  }
+
+  eachEffect(visit: (run: LiveRun, instruction: Instruction) => void): void {
+    for (let e = 0; e < this.#effects.size; e++) visit(this.#effectOwners.at(e), this.#effects.at(e));
+  }
+
+  /** The runs that would have to be written, as an array of their own. */
+  runs(): readonly LiveRun[] {
+    return this.#runs.toArray();
+  }
+
+  /** The commands of a run, in their order. */
+  envelopesOf(run: LiveRun): readonly Envelope[] {
+    return this.#envelopes.toArray().filter((envelope) => envelope.run === run);
+  }
+
+  /** The last event of a run that has some. */
+  lastEventOf(run: LiveRun): RunEvent {
+    let e = this.#events.size - 1;
+    while (this.#owners.at(e) !== run) e--;
+    return this.#events.at(e);
+  }
+
+  /** Forgets everything of a run. */
+  drop(run: LiveRun): void {
+    this.#runs.keep((other) => other !== run);
+    let place = 0;
+    this.#events.keep(() => this.#owners.at(place++) !== run);
+    this.#owners.keep((owner) => owner !== run);
+    this.#envelopes.keep((envelope) => envelope.run !== run);
+    place = 0;
+    this.#effects.keep(() => this.#effectOwners.at(place++) !== run);
+    this.#effectOwners.keep((owner) => owner !== run);
+    if (run.group === this) run.group = undefined;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    for (let r = 0; r < this.#runs.size; r++) {
+      const run = this.#runs.at(r);
+      if (run.group === this) run.group = undefined;
+    }
+    this.#current = undefined;
+    this.#runs.clear();
+    this.#events.clear();
+    this.#owners.clear();
+    this.#envelopes.clear();
+    this.#effects.clear();
+    this.#effectOwners.clear();
+  }
+}
+
+function appendOf(run: LiveRun, events: readonly RunEvent[]): RunAppend {
+  const first = events[0];
+  return { stream: run.stream, events, key: first?.type === 'RunCreated' ? first.key : undefined };
+}

@@ -1,0 +1,106 @@
+/**
+ * Carries out what the machine says is to be done: the only interpreter of instructions.
+ *
+ * Owns: the bodies that are to be started together. Who may call it: the run loop.
+ *
+ * IR1  What concerns memory alone (queue, holdings) is done at once; everything else waits until it is durable.
+ * IR2  The bodies of one turn are handed to the executor together, in the order of admission.
+ */
+import { Batch } from '../../base/batch.ts';
+import type { Instruction } from '../../machine/instructions.ts';
+import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
+import type { Attempt } from './attempt.ts';
+import type { AttemptManager } from './attempt-manager.ts';
+import type { LiveRun } from './live-run.ts';
+import { holdRun, unholdRun } from './run-hold.ts';
+
+/** What a runner is made of. */
+export interface InstructionRunnerParts {
+  readonly scheduler: TaskScheduler;
+  readonly attempts: AttemptManager;
+  /** Told when the end of a run is durable. */
+  readonly onEnd: (run: LiveRun) => void;
+}
+
+export class InstructionRunner {
+  readonly #parts: InstructionRunnerParts;
+  #starting = new Batch<Attempt>();
+  #spare = new Batch<Attempt>();
+
+  constructor(parts: InstructionRunnerParts) {
+    this.#parts = parts;
+  }
+
+  /** Does what concerns memory alone; returns `false` for what has to wait until it is durable. */
+  atOnce(run: LiveRun, instruction: Instruction): boolean {
+    const { scheduler } = this.#parts;
+    switch (instruction.type) {
+      case 'Schedule': {
+        const { scope, index } = instruction;
+        if (run.isHeld) {
+          run.held.push({ scope, index });
+          return true;
+        }
+        const ticket = scheduler.createTicket(run, scope, index);
+        run.setTicket(scope, index, ticket);
+        scheduler.enqueue(ticket);
+        return true;
+      }
+      case 'Release': {
+        const ticket = run.ticketOf(instruction.scope, instruction.index);
+        if (ticket === undefined) return true;
+        this.#parts.attempts.end(ticket);
+        run.setTicket(instruction.scope, instruction.index, undefined);
+        return true;
+      }
+      case 'Reprioritise': {
+        const ticket = run.ticketOf(instruction.scope, instruction.index);
+        if (ticket !== undefined)
+          run.setTicket(instruction.scope, instruction.index, scheduler.requeue(ticket));
+        return true;
+      }
+      case 'Hold':
+        holdRun(run, scheduler);
+        return true;
+      case 'Unhold':
+        unholdRun(run, scheduler);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Does what had to wait; bodies are started by `flush`. */
+  readonly afterDurable = (run: LiveRun, instruction: Instruction): void => {
+    const { attempts } = this.#parts;
+    switch (instruction.type) {
+      case 'Dispatch': {
+        const attempt = attempts.prepare(run, instruction);
+        if (attempt !== undefined) this.#starting.push(attempt);
+        return;
+      }
+      case 'Abort':
+        attempts.abort(run, instruction);
+        return;
+      case 'RetryAt':
+        attempts.retryAt(run, instruction);
+        return;
+      case 'EvaluateCondition':
+        attempts.evaluate(run, instruction);
+        return;
+      case 'EndRun':
+        this.#parts.onEnd(run);
+    }
+  };
+
+  /** Starts the bodies that were prepared. */
+  flush(): void {
+    const starting = this.#starting;
+    if (starting.size === 0) return;
+    // What a body that returns at once sets off gathers in the other list.
+    this.#starting = this.#spare;
+    this.#parts.attempts.submit(starting.toArray());
+    starting.clear();
+    this.#spare = starting;
+  }
+}

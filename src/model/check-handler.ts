@@ -1,0 +1,85 @@
+import { describeValue } from '../base/values.ts';
+import { checkKeys, checkText } from './checks.ts';
+import { type OrchestratorError, refuse } from './errors.ts';
+import type { AnyHandler, HandlerRef } from './handler.ts';
+
+const REF_KEYS: ReadonlySet<string> = new Set(['kind', 'name', 'version']);
+
+/**
+ * Checks that a task has one handler, and that it can be called.
+ * @throws OrchestratorError `HANDLER_INVALID`, `OPTION_CONFLICT`
+ */
+export function checkHandler(run: unknown, ref: HandlerRef | undefined, at: string): void {
+  if (run === undefined) {
+    if (ref !== undefined) return;
+    throw refuse('HANDLER_INVALID', {
+      at,
+      found: 'neither run nor handler',
+      allowed: 'one of run (a function) and handler (a name)',
+    });
+  }
+  if (ref !== undefined) {
+    throw refuse('OPTION_CONFLICT', { at, found: 'both run and handler', allowed: 'one of the two' });
+  }
+  if (typeof run !== 'function' || !isCallable(run as AnyHandler)) throw notCallable(run, `${at}/run`);
+}
+
+/**
+ * Checks a handler that is to be registered under a name.
+ * @throws OrchestratorError `HANDLER_INVALID`
+ */
+export function checkRegistered(name: string, handler: unknown, at: string): AnyHandler {
+  checkHandlerName(name, `${at}/${name}`);
+  if (typeof handler === 'function' && isCallable(handler as AnyHandler)) return handler as AnyHandler;
+  throw notCallable(handler, `${at}/${name}`);
+}
+
+function notCallable(value: unknown, at: string): OrchestratorError {
+  const kind = typeof value === 'function' ? kindOf(value as AnyHandler) : undefined;
+  return refuse('HANDLER_INVALID', {
+    at,
+    found: kind ?? describeValue(value),
+    allowed: 'a function or an async function of the handler context',
+    hint: kind === 'a class' ? 'Give a function that makes an instance and calls it.' : undefined,
+  });
+}
+
+/** Arrow and async functions have no prototype; classes and generators have one that tells them apart. */
+function isCallable(run: AnyHandler): boolean {
+  return run.prototype === undefined || kindOf(run) === 'a function';
+}
+
+function kindOf(run: AnyHandler): string {
+  const tag = Object.prototype.toString.call(run);
+  if (tag.includes('Generator')) return 'a generator function';
+  return Object.getOwnPropertyDescriptor(run, 'prototype')?.writable === false ? 'a class' : 'a function';
+}
+
+/**
+ * Checks a reference to a registered handler, which may be just its name.
+ * @throws OrchestratorError `HANDLER_INVALID`, `OPTION_UNKNOWN`, `OPTION_INVALID`
+ */
+export function checkHandlerRef(value: unknown, at: string): HandlerRef {
+  if (typeof value === 'string') return { kind: 'registered', name: checkHandlerName(value, at) };
+  const given = typeof value === 'object' && value !== null ? (value as Partial<HandlerRef>) : undefined;
+  if (given?.kind !== 'registered') {
+    throw refuse('HANDLER_INVALID', {
+      at,
+      found: describeValue(value),
+      allowed: 'the name of a registered handler, or { kind: "registered", name }',
+    });
+  }
+  checkKeys(given, REF_KEYS, at);
+  const version = given.version === undefined ? undefined : checkText(given.version, `${at}/version`, 128);
+  const name = checkHandlerName(given.name, `${at}/name`);
+  return version === undefined ? { kind: 'registered', name } : { kind: 'registered', name, version };
+}
+
+function checkHandlerName(value: unknown, at: string): string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= 256) return value;
+  throw refuse('HANDLER_INVALID', {
+    at,
+    found: describeValue(value),
+    allowed: 'a name of 1 to 256 characters',
+  });
+}

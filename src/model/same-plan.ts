@@ -1,0 +1,37 @@
+import { isSameValue } from '../base/same-value.ts';
+import type { DependencySpec } from './dependency.ts';
+import type { CompiledPlan } from './plan.ts';
+import type { AnyTask } from './task.ts';
+
+/**
+ * Whether two plans are the same version of a workflow: in structure, policies, and the names and versions of
+ * handlers. The source of functions is not compared; a changed function with no new version is the same version.
+ */
+export function isSamePlan(a: CompiledPlan, b: CompiledPlan): boolean {
+  if (a.workflowId !== b.workflowId || a.name !== b.name || a.failurePolicy !== b.failurePolicy) return false;
+  if (a.concurrency !== b.concurrency || a.size !== b.size || a.listed !== b.listed) return false;
+  for (let i = 0; i < a.size; i++)
+    if (!isSameTask(a.tasks[i] as AnyTask, b.tasks[i] as AnyTask)) return false;
+  return true;
+}
+
+function isSameTask(a: AnyTask, b: AnyTask): boolean {
+  if (a === b) return true;
+  if (a.taskId !== b.taskId || a.priority !== b.priority) return false;
+  if (!areSameDependencies(a.dependencySpecs, b.dependencySpecs)) return false;
+  if (a.handlerRef?.name !== b.handlerRef?.name || a.handlerRef?.version !== b.handlerRef?.version)
+    return false;
+  // Functions count as equal: their source is no part of a version, only whether there is one.
+  return isSameValue(a.inputData, b.inputData) && isSameValue(a.policies, b.policies);
+}
+
+function areSameDependencies(a: readonly DependencySpec[], b: readonly DependencySpec[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) {
+    const mine = a[d] as DependencySpec;
+    const other = b[d] as DependencySpec;
+    if (mine.taskId !== other.taskId || mine.name !== other.name || mine.settled !== other.settled)
+      return false;
+  }
+  return true;
+}

@@ -1,0 +1,125 @@
+import { setOwn } from '../base/copy-guarded.ts';
+import { outputsOf } from '../machine/decide-scope.ts';
+import { pathIn, type ScopeState } from '../machine/state.ts';
+import { FAILED } from '../machine/transitions.ts';
+import { readable } from '../managers/workflows/attempt.ts';
+import type { LiveRun } from '../managers/workflows/live-run.ts';
+import { OrchestratorError } from '../model/errors.ts';
+import { reviveFailure, type TaskFailure } from '../model/failure.ts';
+import type { TaskPath } from '../model/path.ts';
+
+/** A task that failed for good. */
+export interface FailedTask {
+  readonly path: TaskPath;
+  readonly attempt: number;
+  readonly failure: TaskFailure;
+}
+
+/** How a run ended well. */
+export interface RunResult<Outputs> {
+  readonly runId: string;
+  readonly status: 'completed';
+  /** The outputs of the listed tasks, by id. A task that its `when` skipped is not among them. */
+  readonly outputs: Outputs;
+}
+
+/** How a run ended, well or not. */
+export interface SettledRun<Outputs> {
+  readonly runId: string;
+  readonly status: 'completed' | 'failed' | 'cancelled' | 'lost';
+  /** The outputs of those listed tasks that completed. */
+  readonly outputs: Partial<Outputs>;
+  readonly failures: readonly FailedTask[];
+  /** What `result()` rejects with; `undefined` when it completed. */
+  readonly error: OrchestratorError | undefined;
+}
+
+/** How a run that is over has ended. */
+export function outcomeOf<Outputs>(run: LiveRun): SettledRun<Outputs> {
+  const { runId } = run;
+  const outputs = lazyOutputs(run.state.scopes[0] as ScopeState);
+  const failures = failedTasks(run);
+  const status = run.lost !== undefined ? 'lost' : (run.state.status as 'completed' | 'failed' | 'cancelled');
+  return {
+    runId,
+    status,
+    get outputs() {
+      return outputs() as Partial<Outputs>;
+    },
+    failures,
+    error: errorOf(run, status, outputs, failures),
+  };
+}
+
+/** The same for a run that ended well. */
+export function resultOf<Outputs>(settled: SettledRun<Outputs>): RunResult<Outputs> {
+  return {
+    runId: settled.runId,
+    status: 'completed',
+    get outputs() {
+      return settled.outputs as Outputs;
+    },
+  };
+}
+
+function errorOf(
+  run: LiveRun,
+  status: SettledRun<unknown>['status'],
+  outputs: () => unknown,
+  failures: readonly FailedTask[],
+): OrchestratorError | undefined {
+  if (status === 'completed') return undefined;
+  if (status === 'lost') return run.lost;
+  return status === 'cancelled' ? cancelled(run, outputs()) : failed(run, outputs(), failures);
+}
+
+/** Outputs are gathered when they are first looked at: a run can have a million of them. */
+function lazyOutputs(root: ScopeState): () => Readonly<Record<string, unknown>> {
+  let outputs: Record<string, unknown> | undefined;
+  return () => {
+    if (outputs === undefined) {
+      outputs = { ...outputsOf(root) };
+      for (const id of Object.keys(outputs)) setOwn(outputs, id, readable(outputs[id]));
+      Object.freeze(outputs);
+    }
+    return outputs;
+  };
+}
+
+function failedTasks(run: LiveRun): readonly FailedTask[] {
+  const failures: FailedTask[] = [];
+  for (const scope of run.state.scopes) {
+    for (const [index, { failure }] of scope.details) {
+      if (scope.status[index] !== FAILED || failure === undefined) continue;
+      failures.push({ path: pathIn(scope, index), attempt: scope.attempts[index] as number, failure });
+    }
+  }
+  return failures;
+}
+
+function failed(run: LiveRun, outputs: unknown, failures: readonly FailedTask[]): OrchestratorError {
+  const { failure, failedPath } = run.state;
+  const path = failedPath ?? '';
+  // The value as it was thrown, if that was in this process; else what the log has of it.
+  const cause = run.thrown.has(path)
+    ? run.thrown.get(path)
+    : failure === undefined
+      ? undefined
+      : reviveFailure(failure);
+  const others = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
+  const message = `run ${run.runId} of ${JSON.stringify(run.plan.workflowId)} failed: task ${JSON.stringify(path)}: ${failure?.message ?? 'no reason known'}${others}`;
+  return new OrchestratorError('RUN_FAILED', message, {
+    cause,
+    details: { runId: run.runId, path, failures, outputs },
+  });
+}
+
+function cancelled(run: LiveRun, outputs: unknown): OrchestratorError {
+  const { cancelReason } = run.state;
+  const cause =
+    run.cancelReason !== undefined || cancelReason === undefined
+      ? run.cancelReason
+      : reviveFailure(cancelReason);
+  const message = `run ${run.runId} of ${JSON.stringify(run.plan.workflowId)} was cancelled: ${cancelReason?.message ?? 'no reason given'}`;
+  return new OrchestratorError('RUN_CANCELLED', message, { cause, details: { runId: run.runId, outputs } });
+}
