@@ -30,6 +30,11 @@ export function describeValue(value: unknown): string {
   }
 }
 
+/** A value that should be a name: quoted if it is a text, described if it is anything else. */
+export function describeName(value: unknown): string {
+  return typeof value === 'string' ? quote(value) : describeValue(value);
+}
+
 function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':

@@ -6,7 +6,7 @@ import { isPrimitive, primitiveBytes } from './value-kinds.ts';
 import { type GuardedValue, SIZE_HINT, type ValueRefusal, Walker } from './value-walker.ts';
 
 export { copyGuarded } from './copy-guarded.ts';
-export { describeValue, quote } from './describe-value.ts';
+export { describeName, describeValue, quote } from './describe-value.ts';
 export { isPrimitive, type Primitive } from './value-kinds.ts';
 export type { GuardedValue, ValueRefusal } from './value-walker.ts';
 

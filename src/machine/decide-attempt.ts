@@ -184,6 +184,7 @@ function endStopped(
         path,
         attempt,
         cause: why,
+        ...(why === 'task_cancelled' ? { reason: report.failure } : undefined),
         ...(abandoned ? { abandoned } : undefined),
       },
     ];

@@ -86,7 +86,8 @@ function cancelTask(state: RunState, scope: ScopeState, index: number, command: 
   const { runId } = state;
   const seq = state.seq + 1;
   const attempt = scope.attempts[index] as number;
-  if (status !== IN_PROGRESS) return [{ type: 'TaskCancelled', runId, seq, at, path, attempt, cause }];
+  if (status !== IN_PROGRESS)
+    return [{ type: 'TaskCancelled', runId, seq, at, path, attempt, cause, reason: command.reason }];
   const details = peekDetails(scope, index);
   if (details !== undefined && details.openScopes > 0)
     return illegal(scope, index, 'be cancelled by itself: its child scopes are open');

@@ -90,6 +90,8 @@ export interface TaskStopRequested extends AttemptFact<'TaskStopRequested'> {
 }
 export interface TaskCancelled extends AttemptFact<'TaskCancelled'> {
   readonly cause: CancelCause;
+  /** Why, when somebody cancelled this task; the reason of a run is in `RunCancelRequested`. */
+  readonly reason?: TaskFailure;
   readonly abandoned?: true;
 }
 export interface TaskSkipped extends TaskFact<'TaskSkipped'> {

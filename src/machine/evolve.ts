@@ -21,6 +21,7 @@ import type {
   TaskFailed,
   TaskStarted,
 } from './events.ts';
+import { spreadPriority } from './priorities.ts';
 import { createScope, detailsOf, locate, peekDetails, type RunState, type ScopeState } from './state.ts';
 import { isLegal, type MovingEventType, statusName, targetOf } from './transitions.ts';
 
@@ -63,6 +64,7 @@ export function evolve(state: RunState, event: RunEvent): void {
     case 'TaskPriorityChanged':
       find(state, event);
       detailsOf(state.cursorScope, state.cursorIndex).priority = event.priority;
+      spreadPriority(state.cursorScope, state.cursorIndex);
       break;
     case 'ConditionEvaluated':
       find(state, event);
@@ -184,14 +186,18 @@ function cancel(state: RunState, event: TaskCancelled): void {
   const index = state.cursorIndex;
   const details = peekDetails(scope, index);
   if (details !== undefined) details.stop = undefined;
+  const failure = cancellation(event);
+  if (event.cause === 'task_cancelled') detailsOf(scope, index).failure = failure;
   if (event.cause === 'task_cancelled' && !isFailureTolerated(scope.plan, index)) {
-    recordFailure(state, event.path, {
-      name: 'OrchestratorError',
-      code: 'TASK_CANCELLED',
-      message: `task ${JSON.stringify(event.path)} was cancelled`,
-    });
+    recordFailure(state, event.path, failure);
   }
   end(scope, index, true);
+}
+
+function cancellation({ path, reason }: TaskCancelled): TaskFailure {
+  const message = `task ${JSON.stringify(path)} was cancelled${reason === undefined ? '' : `: ${reason.message}`}`;
+  const failure = { name: 'OrchestratorError', code: 'TASK_CANCELLED', message };
+  return reason === undefined ? failure : { ...failure, cause: reason };
 }
 
 function recordFailure(state: RunState, path: string, failure: TaskFailure): void {

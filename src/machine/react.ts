@@ -12,6 +12,7 @@ import type { Sink } from '../base/batch.ts';
 import { isRunFinished } from '../model/status.ts';
 import type { RunEvent, TaskStarted } from './events.ts';
 import type { Instruction } from './instructions.ts';
+import { openAncestors } from './priorities.ts';
 import { locate, peekDetails, type RunState, type ScopeState } from './state.ts';
 import { CREATED, IN_PROGRESS, RETRYING } from './transitions.ts';
 
@@ -94,7 +95,8 @@ function reactToTask(state: RunState, event: TaskEvent, out: Sink<Instruction>):
       out.push({ type: 'Abort', scope, index, cause: event.cause, reason: event.reason });
       return;
     case 'TaskPriorityChanged':
-      out.push({ type: 'Reprioritise', scope, index });
+      for (const moved of openAncestors(scope, index))
+        out.push({ type: 'Reprioritise', scope, index: moved });
       return;
     case 'ConditionEvaluated':
       if (event.result && event.failure === undefined) out.push({ type: 'Schedule', scope, index });

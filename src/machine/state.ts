@@ -38,6 +38,8 @@ export interface ScopeState {
   readonly attempts: Int32Array;
   /** Outputs of completed tasks. */
   readonly outputs: unknown[];
+  /** Effective priorities, once one of them was changed while the run went on; before, those of the plan hold. */
+  effective: Float64Array | undefined;
   /** How many tasks have not ended. */
   open: number;
   closed: boolean;
@@ -57,7 +59,7 @@ export interface TaskDetails {
   deadlineAt: number | undefined;
   /** When its next attempt may start. */
   dueAt: number | undefined;
-  /** Its priority, if it was changed while the run went on. */
+  /** Its own priority, if it was changed while the run went on. */
   priority: number | undefined;
   /** The child scopes that it has opened and that have not been folded. */
   openScopes: number;
@@ -169,6 +171,7 @@ export function createScope(
     unmet: plan.unmet.slice(),
     attempts: new Int32Array(plan.size),
     outputs: [],
+    effective: undefined,
     open: plan.size,
     closed: false,
     details: NO_DETAILS,
@@ -199,6 +202,5 @@ export function pathIn(scope: ScopeState, index: number): TaskPath {
 
 /** The priority that orders a task among others: that of the run added. */
 export function priorityOf(state: RunState, scope: ScopeState, index: number): number {
-  const changed = peekDetails(scope, index)?.priority;
-  return state.priority + (changed ?? (scope.plan.priority[index] as number));
+  return state.priority + ((scope.effective ?? scope.plan.priority)[index] as number);
 }

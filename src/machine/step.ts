@@ -59,7 +59,9 @@ function apply(
   // Backwards, so that the first consequence of the first event lies on top.
   for (let i = decision.length - 1; i >= 0; i--) {
     const commands = consequencesOf(state, decision[i] as RunEvent);
-    for (let k = commands.length - 1; k >= 0; k--) (stack ??= []).push(commands[k] as RunCommand);
+    if (commands.length === 0) continue;
+    stack ??= [];
+    for (let k = commands.length - 1; k >= 0; k--) stack.push(commands[k] as RunCommand);
   }
   if (pending === undefined && stack !== undefined) settle(state, stack, events, instructions);
   return undefined;

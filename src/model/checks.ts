@@ -10,6 +10,11 @@ export type Duration = number | string;
 export const DURATION_MS_MAX = 100 * 365 * 86_400_000;
 const DURATION_TEXT = 'or a string with units such as 250ms, 2m, 1h30m, PT1H30M';
 
+/** A hint of the guard, which is a part of a sentence, as a sentence. */
+export function sentence(hint: string): string {
+  return `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`;
+}
+
 /** An `OPTION_INVALID` refusal. */
 export function invalidOption(at: string, value: unknown, allowed: string, hint?: string): OrchestratorError {
   return refuse('OPTION_INVALID', { at, found: describeValue(value), allowed, hint });

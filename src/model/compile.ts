@@ -131,7 +131,10 @@ function link(tasks: readonly AnyTask[], indexOf: ReadonlyMap<string, number>, a
         continue;
       }
       placeOf[target] = end;
-      if (spec.settled) (settled ??= new Uint8Array(total))[end] = 1;
+      if (spec.settled) {
+        settled ??= new Uint8Array(total);
+        settled[end] = 1;
+      }
       targets[end++] = target;
     }
     unmet[i] = end - first;

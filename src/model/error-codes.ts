@@ -67,7 +67,6 @@ export const ERROR_CODES = {
     'Correct the fields that `details.issues` lists.',
   ),
   // Workflows and runs
-  WORKFLOW_EXISTS: entry('A workflow of this name exists.', 'Use updateWorkflow to append a version.'),
   WORKFLOW_NOT_FOUND: entry('No workflow of this name is registered.', 'Register it, or correct the name.'),
   RUN_NOT_FOUND: entry('No run has this id.', 'Check the id; a released run is forgotten.'),
   RUN_FINISHED: entry('The run has ended, so nothing more can be asked of it.', 'Start a new run.'),
@@ -85,17 +84,12 @@ export const ERROR_CODES = {
     'No task has this path in the run.',
     'Correct the path; the message names the nearest one.',
   ),
-  TASK_FAILED: entry('A task failed for good.', 'The failure of its last attempt is the `cause`.'),
   TASK_TIMEOUT: entry(
     'A task took longer than its time limit.',
     'Raise the limit, or make the task faster.',
     true,
   ),
   TASK_CANCELLED: entry('A task was cancelled.', 'The reason is the `cause`.'),
-  TASK_ABANDONED: entry(
-    'A handler did not end within the grace after its signal was aborted.',
-    'Make the handler listen to `signal`.',
-  ),
   ATTEMPT_STALE: entry(
     'A report came for an attempt that is no longer the current one.',
     'Nothing: the report was dropped.',

@@ -10,6 +10,7 @@ import {
   checkText,
   checkTimeLimit,
   type Duration,
+  sentence,
 } from './checks.ts';
 import {
   checkDependencies,
@@ -311,11 +312,6 @@ export function copyData(value: unknown, at: string): unknown {
     allowed: 'plain data',
     hint: sentence(guarded.hint),
   });
-}
-
-/** The hints of the guard are parts of sentences. */
-function sentence(hint: string): string {
-  return `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`;
 }
 
 /** Metadata of a task or workflow: a plain object of at most 64 KiB. */

@@ -4,6 +4,7 @@ import { RandomIds, SystemRandom } from '../adapters/system/random-ids.ts';
 import { silentLogger } from '../adapters/system/silent-logger.ts';
 import { SystemClock } from '../adapters/system/system-clock.ts';
 import { SystemTurn } from '../adapters/system/system-turn.ts';
+import type { RunCommand } from '../machine/commands.ts';
 import { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
 import { EventHub } from '../managers/monitoring/event-hub.ts';
 import { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
@@ -27,6 +28,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Executor } from '../ports/executor.ts';
 import type { IdSource } from '../ports/id-source.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { Random } from '../ports/random.ts';
 import type { CheckedOptions } from './options.ts';
 
 /** Everything an orchestrator is made of, joined. */
@@ -50,88 +52,102 @@ export interface Composition {
   readonly loop: RunLoop;
 }
 
+/** What needs nobody else. */
+interface Foundation
+  extends Pick<
+    Composition,
+    'clock' | 'logger' | 'idSource' | 'executor' | 'timers' | 'hub' | 'persistence' | 'handlers' | 'directory'
+  > {
+  readonly random: Random;
+  readonly epoch: number;
+}
+
 /**
  * Joins managers and adapters; nothing else in the package knows both.
  * @throws OrchestratorError `STORE_OWNED` and what the store throws
  */
 export async function compose(options: CheckedOptions): Promise<Composition> {
+  const foundation = await composeFoundation(options);
+  // The loop and those whom it calls need each other; they meet here, through functions.
+  const wake = (): void => running.loop.wake();
+  const scheduling = composeScheduling(options, { ...foundation, wake });
+  const running = composeRunning(options, foundation, scheduling, wake);
+  return { ...foundation, ...scheduling, ...running, registry: new WorkflowRegistry() };
+}
+
+async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   const clock = options.clock ?? new SystemClock();
   const logger = options.logger ?? silentLogger;
-  const idSource = options.idSource ?? new RandomIds();
-  const persistence = new PersistenceManager(options.store ?? new MemoryStore(), idSource.nextRunId());
-  const epoch = await persistence.open();
-  const timers = new Timers(clock);
+  // Named apart from runs: the ids of a counting source all go to runs.
+  const persistence = new PersistenceManager(options.store ?? new MemoryStore(), new RandomIds().nextRunId());
   const hub = new EventHub(logger);
   for (const monitor of options.monitors) hub.watch(monitor);
   const handlers = new Handlers();
   for (const [name, handler] of options.handlers) handlers.register(name, handler);
-  const executor = options.executor ?? new InlineExecutor();
-  const directory = new RunDirectory(options.retainRuns, (runs) => forget(runs, persistence, logger));
-  // The loop and those whom it calls need each other; they meet here, through functions.
-  const wake = (): void => parts.loop.wake();
-  const scheduling = composeScheduling(options, { timers, epoch, wake, logger, directory });
+  return {
+    clock,
+    logger,
+    hub,
+    handlers,
+    persistence,
+    idSource: options.idSource ?? new RandomIds(),
+    random: options.random ?? new SystemRandom(),
+    executor: options.executor ?? new InlineExecutor(),
+    timers: new Timers(clock),
+    directory: new RunDirectory(options.retainRuns, (runs) => forget(runs, persistence, logger)),
+    epoch: await persistence.open(),
+  };
+}
+
+/** The loop, and those who carry out what it decides. */
+function composeRunning(
+  options: CheckedOptions,
+  { clock, timers, logger, random, handlers, executor, persistence, directory, hub }: Foundation,
+  { scheduler, claims }: Scheduling,
+  wake: () => void,
+): Pick<Composition, 'attempts' | 'reloader' | 'loop'> {
+  const submit = (run: LiveRun, command: RunCommand): void => loop.submit(run, command);
   const services = attemptServices({
     clock,
     timers,
     logger,
-    submit: (run, command) => parts.loop.submit(run, command),
+    submit,
     heartbeat: (attempt) => attempts.heartbeat(attempt),
   });
   keepShapes(services, executor);
   const attempts: AttemptManager = new AttemptManager({
     clock,
     timers,
-    random: options.random ?? new SystemRandom(),
-    scheduler: scheduling.scheduler,
+    random,
+    scheduler,
     handlers,
     executor,
     services,
     graceMs: options.cancelGraceMs,
-    submit: (run, command) => parts.loop.submit(run, command),
+    submit,
     wake,
   });
   const reloader = new Reloader({
     clock,
     persistence,
-    scheduler: scheduling.scheduler,
+    scheduler,
     attempts,
     timers,
-    loop: () => parts.loop,
+    loop: () => loop,
     onGivenUp: (run) => directory.ended(run),
   });
-  const loop = new RunLoop({
+  const loop: RunLoop = new RunLoop({
     clock,
     turn: new SystemTurn(),
     persistence,
-    scheduler: scheduling.scheduler,
+    scheduler,
     attempts,
     hub,
-    grantOther: (waiter) => scheduling.claims.granted(waiter),
+    grantOther: (waiter) => claims.granted(waiter),
     onEnd: (run) => endRun(run, directory),
     onLost: (run, lost, error) => reloader.afterFailure(run, lost, error),
   });
-  const registry = new WorkflowRegistry();
-  const { scheduler, claims, resources, concurrency } = scheduling;
-  const parts: Composition = {
-    clock,
-    logger,
-    idSource,
-    executor,
-    timers,
-    hub,
-    persistence,
-    registry,
-    handlers,
-    scheduler,
-    claims,
-    resources,
-    concurrency,
-    attempts,
-    directory,
-    reloader,
-    loop,
-  };
-  return parts;
+  return { attempts, reloader, loop };
 }
 
 interface SchedulingContext {

@@ -14,7 +14,7 @@ import type { Monitor } from '../ports/monitor.ts';
 import { type Composition, compose } from './compose.ts';
 import { followSignal } from './follow-signal.ts';
 import { asWorkflow, checkOptions, checkPolicy, type OrchestratorOptions } from './options.ts';
-import { recoverRuns } from './recover-runs.ts';
+import { findRun, recoverRuns } from './recover-runs.ts';
 import { type HandleServices, Run } from './run-handle.ts';
 import { type CloseOptions, checkGrace, shutDown } from './shut-down.ts';
 import {
@@ -59,6 +59,7 @@ export class Orchestrator {
     this.#services = {
       persistence: parts.persistence,
       submit: (run, command) => this.#submit(run, command),
+      undurable: (run) => parts.loop.undurable(run),
       release: (run) => parts.directory.release(run),
     };
   }
@@ -326,7 +327,7 @@ export class Orchestrator {
     key: string,
   ): Promise<LiveRun> {
     const runId = await this.#parts.persistence.findKey(key);
-    return runId === undefined ? this.#start(version, start, input) : this.#parts.directory.get(runId);
+    return runId === undefined ? this.#start(version, start, input) : findRun(this.#parts, runId);
   }
 
   #submit(run: LiveRun, command: RunCommand): Promise<void> {

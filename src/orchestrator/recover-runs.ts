@@ -17,10 +17,19 @@ export async function recoverRuns(parts: Composition): Promise<void> {
   }
 }
 
-async function recoverRun(parts: Composition, runId: string): Promise<void> {
+/**
+ * A run of the store, ended or not, whether this process has had it before or not.
+ * @throws OrchestratorError `RUN_NOT_FOUND`, and what `recoverRuns` throws
+ */
+export async function findRun(parts: Composition, runId: string): Promise<LiveRun> {
+  const { directory } = parts;
+  return directory.find(runId) ?? (await recoverRun(parts, runId)) ?? directory.get(runId);
+}
+
+async function recoverRun(parts: Composition, runId: string): Promise<LiveRun | undefined> {
   const { persistence, registry, handlers, scheduler, directory, reloader, logger } = parts;
   const [first] = await persistence.readPage(runId, 1, 1);
-  if (first === undefined) return;
+  if (first === undefined) return undefined;
   const created = upcast(first) as RunCreated;
   const { workflowId, workflowVersion } = created;
   if (!registry.has(workflowId, workflowVersion)) {
@@ -28,7 +37,7 @@ async function recoverRun(parts: Composition, runId: string): Promise<void> {
       { runId, workflowId, workflowVersion },
       'an unfinished run was left as it is: its workflow version is not registered',
     );
-    return;
+    return undefined;
   }
   const { plan } = registry.get(workflowId, workflowVersion);
   const missing = handlers.missing(plan);
@@ -37,7 +46,7 @@ async function recoverRun(parts: Composition, runId: string): Promise<void> {
       { runId, workflowId, missing },
       'an unfinished run was left as it is: handlers are not registered',
     );
-    return;
+    return undefined;
   }
   const run = new LiveRun({
     runId,
@@ -47,4 +56,5 @@ async function recoverRun(parts: Composition, runId: string): Promise<void> {
   });
   directory.add(run);
   await reloader.recover(run);
+  return run;
 }

@@ -2,6 +2,14 @@ import type { RunEvent } from '../machine/events.ts';
 import { upcast } from '../machine/replay.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
+import {
+  checkInteger,
+  checkKeys,
+  checkRecord,
+  checkSignal,
+  invalidOption,
+  reading,
+} from '../model/checks.ts';
 import { OrchestratorError } from '../model/errors.ts';
 
 /** How many events are read from the store at once; a reader never holds more. */
@@ -15,6 +23,24 @@ export interface EventsOptions {
   readonly follow?: boolean | undefined;
   /** Ends the reading. */
   readonly signal?: AbortSignal | undefined;
+}
+
+const KEYS: ReadonlySet<string> = new Set(['fromSeq', 'follow', 'signal']);
+
+/** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function checkEvents(given: unknown): EventsOptions {
+  return reading('events', 'an object of options', () => {
+    const { fromSeq, follow, signal } = checkRecord(given, 'events', 'an object of options');
+    checkKeys(given as object, KEYS, 'events');
+    if (follow !== undefined && typeof follow !== 'boolean')
+      throw invalidOption('events/follow', follow, 'true or false');
+    return {
+      fromSeq:
+        fromSeq === undefined ? 1 : checkInteger(fromSeq, 'events/fromSeq', 1, Number.MAX_SAFE_INTEGER),
+      follow,
+      signal: checkSignal(signal, 'events/signal'),
+    };
+  });
 }
 
 /**

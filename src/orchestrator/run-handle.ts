@@ -1,16 +1,17 @@
 import { nearestName } from '../base/nearest.ts';
-import { describeValue } from '../base/values.ts';
+import { describeName } from '../base/values.ts';
 import type { RunCommand } from '../machine/commands.ts';
 import type { RunEvent } from '../machine/events.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
-import { checkInteger, checkKeys, checkNumber, checkRecord, checkSignal } from '../model/checks.ts';
+import { checkNumber } from '../model/checks.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { describeFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { RunStatus } from '../model/status.ts';
 import { PRIORITY_MAX } from '../model/task.ts';
-import { type EventsOptions, readEvents } from './run-events.ts';
+import { durableStatus, undurableByPath } from './durable-view.ts';
+import { checkEvents, type EventsOptions, readEvents } from './run-events.ts';
 import { outcomeOf, type RunResult, resultOf, type SettledRun } from './run-outcome.ts';
 import { type TaskView, viewOf } from './task-view.ts';
 
@@ -18,6 +19,8 @@ import { type TaskView, viewOf } from './task-view.ts';
 export interface HandleServices {
   readonly persistence: PersistenceManager;
   submit(run: LiveRun, command: RunCommand): Promise<void>;
+  /** The events that its state has and its log may not have. */
+  undurable(run: LiveRun): readonly RunEvent[];
   release(run: LiveRun): void;
 }
 
@@ -47,7 +50,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   }
 
   get status(): RunStatus {
-    return this.#run.state.status;
+    return durableStatus(this.#run, this.#services.undurable(this.#run));
   }
 
   /**
@@ -60,7 +63,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   async result(): Promise<RunResult<Outputs>> {
     const settled = await this.settled();
     if (settled.error !== undefined) throw settled.error;
-    return resultOf(settled);
+    return resultOf(settled, this.#run.plan.listed);
   }
 
   /**
@@ -91,15 +94,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
 
   /** The events of the run, from the first one on, until it ends. */
   events(options: EventsOptions = {}): AsyncGenerator<RunEvent, void, void> {
-    checkKeys(
-      checkRecord(options, 'events', 'an object of options'),
-      new Set(['fromSeq', 'follow', 'signal']),
-      'events',
-    );
-    if (options.fromSeq !== undefined)
-      checkInteger(options.fromSeq, 'events/fromSeq', 1, Number.MAX_SAFE_INTEGER);
-    checkSignal(options.signal, 'events/signal');
-    return readEvents(this.#run, this.#services.persistence, options);
+    return readEvents(this.#run, this.#services.persistence, checkEvents(options));
   }
 
   /**
@@ -110,7 +105,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    */
   async cancel(reason?: unknown): Promise<boolean> {
     const run = this.#run;
-    if (run.isFinished || run.lost !== undefined) return false;
+    if (run.isOver || run.lost !== undefined) return false;
     run.cancelReason ??= reason;
     return this.#ask({
       type: 'CancelRun',
@@ -163,9 +158,12 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
 
   /** All tasks as they stand now, in the order of the definition. */
   tasks(): readonly TaskView[] {
+    const undurable = undurableByPath(this.#services.undurable(this.#run));
     const views: TaskView[] = [];
     for (const scope of this.#run.state.scopes) {
-      for (let i = 0; i < scope.plan.size; i++) views.push(viewOf(this.#run, scope, i));
+      // A scope whose opening is not durable is not there yet.
+      if (undurable.get(scope.prefix)?.type === 'ScopeOpened') continue;
+      for (let i = 0; i < scope.plan.size; i++) views.push(viewOf(this.#run, scope, i, undurable));
     }
     return views;
   }
@@ -179,7 +177,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   }
 
   async #ask(command: RunCommand): Promise<boolean> {
-    if (this.#run.isFinished) return false;
+    if (this.#run.isOver) return false;
     try {
       await this.#services.submit(this.#run, command);
       return true;
@@ -205,7 +203,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
     const hint = nearest === undefined ? '' : ` Did you mean ${JSON.stringify(nearest)}?`;
     throw new OrchestratorError(
       'TASK_NOT_FOUND',
-      `run ${this.runId} has no task at ${describeValue(path)}.${hint}`,
+      `run ${this.runId} has no task ${describeName(path)}.${hint}`,
       { details: { runId: this.runId, path } },
     );
   }

@@ -1,14 +1,15 @@
 import { setOwn } from '../base/copy-guarded.ts';
 import { outputsOf } from '../machine/decide-scope.ts';
 import { pathIn, type ScopeState } from '../machine/state.ts';
-import { FAILED } from '../machine/transitions.ts';
+import { CANCELLED, FAILED } from '../machine/transitions.ts';
 import { readable } from '../managers/workflows/attempt.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { reviveFailure, type TaskFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
+import { type Undurable, undurableByPath } from './durable-view.ts';
 
-/** A task that failed for good. */
+/** A task that failed for good, or was cancelled by itself. */
 export interface FailedTask {
   readonly path: TaskPath;
   readonly attempt: number;
@@ -34,12 +35,20 @@ export interface SettledRun<Outputs> {
   readonly error: OrchestratorError | undefined;
 }
 
+/** Of more listed tasks than this, the outputs are gathered only when they are looked at. */
+const OUTPUTS_AT_ONCE_MAX = 256;
+
 /** How a run that is over has ended. */
 export function outcomeOf<Outputs>(run: LiveRun): SettledRun<Outputs> {
   const { runId } = run;
-  const outputs = lazyOutputs(run.state.scopes[0] as ScopeState);
-  const failures = failedTasks(run);
+  // Of a lost run only what is in its log counts.
+  const undurable = undurableByPath(run.forgotten);
+  const outputs = lazyOutputs(run.state.scopes[0] as ScopeState, undurable);
+  const failures = failedTasks(run).filter(({ path }) => !undurable.has(path));
   const status = run.lost !== undefined ? 'lost' : (run.state.status as 'completed' | 'failed' | 'cancelled');
+  const error = errorOf(run, status, outputs, failures);
+  if (run.plan.listed <= OUTPUTS_AT_ONCE_MAX)
+    return { runId, status, outputs: outputs() as Partial<Outputs>, failures, error };
   return {
     runId,
     status,
@@ -47,12 +56,14 @@ export function outcomeOf<Outputs>(run: LiveRun): SettledRun<Outputs> {
       return outputs() as Partial<Outputs>;
     },
     failures,
-    error: errorOf(run, status, outputs, failures),
+    error,
   };
 }
 
 /** The same for a run that ended well. */
-export function resultOf<Outputs>(settled: SettledRun<Outputs>): RunResult<Outputs> {
+export function resultOf<Outputs>(settled: SettledRun<Outputs>, listed: number): RunResult<Outputs> {
+  if (listed <= OUTPUTS_AT_ONCE_MAX)
+    return { runId: settled.runId, status: 'completed', outputs: settled.outputs as Outputs };
   return {
     runId: settled.runId,
     status: 'completed',
@@ -74,12 +85,15 @@ function errorOf(
 }
 
 /** Outputs are gathered when they are first looked at: a run can have a million of them. */
-function lazyOutputs(root: ScopeState): () => Readonly<Record<string, unknown>> {
+function lazyOutputs(root: ScopeState, undurable: Undurable): () => Readonly<Record<string, unknown>> {
   let outputs: Record<string, unknown> | undefined;
   return () => {
     if (outputs === undefined) {
       outputs = { ...outputsOf(root) };
-      for (const id of Object.keys(outputs)) setOwn(outputs, id, readable(outputs[id]));
+      for (const id of Object.keys(outputs)) {
+        if (undurable.has(id)) delete outputs[id];
+        else setOwn(outputs, id, readable(outputs[id]));
+      }
       Object.freeze(outputs);
     }
     return outputs;
@@ -90,7 +104,9 @@ function failedTasks(run: LiveRun): readonly FailedTask[] {
   const failures: FailedTask[] = [];
   for (const scope of run.state.scopes) {
     for (const [index, { failure }] of scope.details) {
-      if (scope.status[index] !== FAILED || failure === undefined) continue;
+      const status = scope.status[index];
+      if ((status !== FAILED && status !== CANCELLED) || failure === undefined) continue;
+      if (status === CANCELLED && failure.code !== 'TASK_CANCELLED') continue;
       failures.push({ path: pathIn(scope, index), attempt: scope.attempts[index] as number, failure });
     }
   }

@@ -42,8 +42,12 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
       told = true;
     }
   }
-  if (told && graceMs > 0)
-    await new Promise<void>((resolve) => timers.set(Math.min(ABORT_GRACE_MS, graceMs), resolve));
+  if (told && graceMs > 0) {
+    await new Promise<void>((resolve) => {
+      timers.set(Math.min(ABORT_GRACE_MS, graceMs), resolve);
+      attempts.whenIdle(resolve);
+    });
+  }
   timers.clear();
   for (const run of directory.unfinished()) {
     run.lost ??= error;

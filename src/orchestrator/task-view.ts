@@ -3,6 +3,7 @@ import { CREATED, IN_PROGRESS, isTerminal, RETRYING, statusName } from '../machi
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { TaskStatus, WaitReason } from '../model/status.ts';
+import { attemptBefore, codeBefore, type Undurable, waitsForUndurable } from './durable-view.ts';
 
 /** A task of a run, as it stands now. */
 export interface TaskView {
@@ -15,13 +16,18 @@ export interface TaskView {
   readonly attempt: number;
 }
 
-/** The view of one task. */
-export function viewOf(run: LiveRun, scope: ScopeState, index: number): TaskView {
-  const code = scope.status[index] as number;
-  const attempt = scope.attempts[index] as number;
-  const about = { path: pathIn(scope, index), taskId: scope.plan.ids[index] as string, attempt };
+/** The view of one task, without what is not durable. */
+export function viewOf(run: LiveRun, scope: ScopeState, index: number, undurable: Undurable): TaskView {
+  const path = pathIn(scope, index);
+  const hidden = undurable.get(path);
+  const code = hidden === undefined ? (scope.status[index] as number) : codeBefore(hidden, scope, index);
+  const attempt =
+    hidden === undefined ? (scope.attempts[index] as number) : attemptBefore(hidden, scope, index);
+  const about = { path, taskId: scope.plan.ids[index] as string, attempt };
   if (isTerminal(code) || code === IN_PROGRESS)
     return { ...about, status: statusName(code), reason: undefined };
+  if (undurable.size > 0 && waitsForUndurable(undurable, scope, index))
+    return { ...about, status: 'created', reason: 'dependency' };
   const ticket = run.ticketOf(scope, index);
   if (ticket?.queued) {
     const row = ticket.group.parkedAt ?? ticket.group.blockedBy();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CLAIMS_MAX } from '../../src/managers/resources/claims.ts';
 import { LEDGER_ROWS_MAX } from '../../src/managers/resources/ledger.ts';
 import { PROGRESS_EVENTS_MAX } from '../../src/managers/workflows/attempt-services.ts';
-import { STORE_FAILURES_MAX } from '../../src/managers/workflows/reload.ts';
+import * as reload from '../../src/managers/workflows/reload.ts';
 import { VERSIONS_MAX } from '../../src/managers/workflows/workflow-registry.ts';
 import { EDGES_MAX } from '../../src/model/compile.ts';
 import { DEPENDENCIES_MAX } from '../../src/model/dependency.ts';
@@ -12,6 +12,9 @@ import { PRIORITY_MAX } from '../../src/model/task.ts';
 import { TASKS_MAX } from '../../src/model/workflow.ts';
 import { COUNT_MAX } from '../../src/orchestrator/options.ts';
 import { readDocument } from './read-markdown.ts';
+
+/** The only number that the file exports. */
+const storeFailuresMax = Object.values(reload).find((value) => typeof value === 'number') ?? Number.NaN;
 
 /** The limits of the code, by the row of the README's table that tells them. */
 const LIMITS: Readonly<Record<string, number>> = {
@@ -27,7 +30,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'versions of a workflow': VERSIONS_MAX,
   'requests of the host that wait for locks and resources': CLAIMS_MAX,
   'different resources, locks, agents and limits': LEDGER_ROWS_MAX,
-  'failed appends or reads in a row before a run is given up on': STORE_FAILURES_MAX,
+  'failed appends or reads in a row before a run is given up on': storeFailuresMax,
 };
 
 describe("the README's table of limits", () => {

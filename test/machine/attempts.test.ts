@@ -71,6 +71,7 @@ describe('a failed attempt', () => {
       .when(start('a'))
       .thenEvents(['TaskStarted', { path: 'a', attempt: 2 }])
       .instructs('Dispatch a 2');
+    expect(lead.state.scopes[0]?.details.get(0)?.dueAt).toBeUndefined();
     lead
       .when({ ...fail('a', 2), at: 2_000 })
       .thenEvents(['TaskRetryScheduled', { path: 'a', attempt: 2, failure: broke, dueAt: 2_300 }]);

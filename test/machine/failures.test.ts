@@ -77,6 +77,13 @@ describe('a failure under fail-fast', () => {
       );
   });
 
+  it('does not tell a task to stop again that was cancelled by hand', () => {
+    const lead = given(abc, startRun, start('a'), start('b'), cancelTask('b'));
+    lead.when(fail('a')).instructs('Release a');
+    lead.must(fail('b'));
+    expect(lead.log.at(-2)).toMatchObject({ type: 'TaskCancelled', path: 'b', cause: 'task_cancelled' });
+  });
+
   it('names the first failure when several tasks fail', () => {
     const lead = given(abc, startRun, start('a'), start('b'), stop('b', 'timeout'), fail('a'));
     lead.must(fail('b'));
@@ -289,7 +296,16 @@ describe('an abandoned body', () => {
     given(one, startRun, start('a'), cancelTask('a'))
       .when(abandon('a'))
       .thenEvents(
-        ['TaskCancelled', { path: 'a', attempt: 1, cause: 'task_cancelled', abandoned: true }],
+        [
+          'TaskCancelled',
+          {
+            path: 'a',
+            attempt: 1,
+            cause: 'task_cancelled',
+            reason: { name: 'Error', message: 'not needed' },
+            abandoned: true,
+          },
+        ],
         ['RunFailed', { path: 'a', failure: expect.objectContaining({ code: 'TASK_CANCELLED' }) }],
       );
   });

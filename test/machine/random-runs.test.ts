@@ -12,7 +12,7 @@ import { type PlanSpec, planOf } from '../support/plan-spec.ts';
 import { type Intent, intents, plans, plansWithScopes } from '../support/random-plans.ts';
 import { driveToEnd, recordsOf, World } from '../support/world.ts';
 
-const RUNS = { numRuns: 250 };
+const RUNS = { numRuns: 150 };
 const END_TYPES: ReadonlySet<string> = new Set(['RunCompleted', 'RunFailed', 'RunCancelled']);
 
 /** A run to which a list of intents was given, with what was seen on the way. */

@@ -122,7 +122,15 @@ describe('the cancellation of a task', () => {
     lead
       .when(cancelTask('a'))
       .thenEvents(
-        ['TaskCancelled', { path: 'a', attempt: 0, cause: 'task_cancelled' }],
+        [
+          'TaskCancelled',
+          {
+            path: 'a',
+            attempt: 0,
+            cause: 'task_cancelled',
+            reason: { name: 'Error', message: 'not needed' },
+          },
+        ],
         ['TaskSkipped', { path: 'b', cause: { kind: 'dependency', path: 'a' } }],
       )
       .instructs('Release a');

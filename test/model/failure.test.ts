@@ -151,7 +151,7 @@ describe('a failure', () => {
     ['an object that says so', { retryable: false }, true],
     ['an object that says the opposite', { retryable: true }, false],
     ['a text', 'no', false],
-    ['one of our own errors that is final', new OrchestratorError('TASK_FAILED', 'x'), true],
+    ['one of our own errors that is final', new OrchestratorError('RUN_FAILED', 'x'), true],
     ['one of our own errors that is not', new OrchestratorError('TASK_TIMEOUT', 'x'), false],
   ])('is fatal or not: %s', (_what, thrown, isFatal) => {
     expect(isMarkedFatal(thrown)).toBe(isFatal);

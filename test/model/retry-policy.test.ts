@@ -7,7 +7,7 @@ const DEFAULTS = {
   maxAttempts: 3,
   delayMs: 1_000,
   factor: 2,
-  maxDelayMs: 300_000,
+  maxDelayMs: 100_000,
   jitter: 0,
   retryOn: undefined,
 };
@@ -56,14 +56,14 @@ describe('the wait before the next attempt', () => {
 
   it('stays nothing when it is nothing, also after so many attempts that the factor is beyond numbers', () => {
     expect(nextDelayMs({ ...DEFAULTS, delayMs: 0 }, 9_999, 0.5)).toBe(0);
-    expect(nextDelayMs(DEFAULTS, 9_999, 0)).toBe(300_000);
+    expect(nextDelayMs(DEFAULTS, 9_999, 0)).toBe(100_000);
   });
 });
 
 describe('checkRetry', () => {
   it('fills in the defaults', () => {
     expect(checkRetry({}, 'retry')).toEqual(DEFAULTS);
-    expect(checkRetry({ delay: '10m' }, 'retry')).toMatchObject({ delayMs: 600_000, maxDelayMs: 600_000 });
+    expect(checkRetry({ delay: '10m' }, 'retry')).toMatchObject({ delayMs: 600_000, maxDelayMs: 60_000_000 });
   });
 
   it.each([

@@ -75,9 +75,15 @@ describe('when', () => {
     );
     const error = await rejection(run.result());
 
-    expect(error).toMatchObject({ code: 'RUN_FAILED', cause: thrown, details: { path: 'odd' } });
+    expect(error).toMatchObject({ code: 'RUN_FAILED', details: { path: 'odd' } });
+    expect(error.cause).toMatchObject({ code: 'CONDITION_FAILED' });
+    expect((error.cause as Error).cause).toBe(thrown);
     expect(error.details.failures).toMatchObject([
-      { path: 'odd', attempt: 0, failure: { name: 'RangeError', message: 'predicate' } },
+      {
+        path: 'odd',
+        attempt: 0,
+        failure: { code: 'CONDITION_FAILED', cause: { name: 'RangeError', message: 'predicate' } },
+      },
     ]);
     const events = await logOf(run);
     expect(typesOf(events, 'odd')).toEqual(['ConditionEvaluated', 'TaskFailed']);

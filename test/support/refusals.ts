@@ -16,6 +16,11 @@ export function expectRefused(error: OrchestratorError, code: ErrorCode, at: str
   expect(Object.keys(ERROR_CODES)).toContain(error.code);
 }
 
+/** Values of any kind, for places that allow none of them. */
+export function untyped(values: readonly unknown[]): readonly never[] {
+  return values as readonly never[];
+}
+
 class Instance {
   readonly name = 'instance';
   readonly tasks = [];

@@ -30,7 +30,8 @@ export class MemoryStore implements EventStore {
 
   append(batch: readonly StreamAppend[]): void {
     // Everything is checked before anything is written, so that a refusal leaves no trace.
-    for (let i = 0; i < batch.length; i++) this.#check(batch[i] as StreamAppend);
+    const taken = batch.length > 1 ? new Set<string>() : undefined;
+    for (let i = 0; i < batch.length; i++) this.#check(batch[i] as StreamAppend, taken);
     for (let i = 0; i < batch.length; i++) this.#write(batch[i] as StreamAppend);
   }
 
@@ -85,14 +86,17 @@ export class MemoryStore implements EventStore {
     if (this.#owner === owner) this.#owner = undefined;
   }
 
-  #check(append: StreamAppend): void {
+  /** @param taken - the keys that earlier streams of the same batch want */
+  #check(append: StreamAppend, taken: Set<string> | undefined): void {
     if (append.epoch !== this.#epoch)
       throw conflict(`epoch ${append.epoch} is over, the current one is ${this.#epoch}`, append);
     const lastSeq = this.#streams.get(append.stream)?.payloads.length ?? 0;
     if (append.expectedSeq !== lastSeq)
       throw conflict(`expected seq ${append.expectedSeq}, found ${lastSeq}`, append);
     for (const key of append.uniqueKeys ?? []) {
-      if (this.#keys.has(key)) throw conflict(`the key ${JSON.stringify(key)} is taken`, append);
+      if (this.#keys.has(key) || taken?.has(key))
+        throw conflict(`the key ${JSON.stringify(key)} is taken`, append);
+      taken?.add(key);
     }
   }
 

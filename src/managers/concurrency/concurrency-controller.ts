@@ -6,12 +6,12 @@
  * CC1  Locks asked for together are taken together or not at all, so asking in any order cannot deadlock.
  * CC2  Each grant of a lock has a greater token than every one before it.
  */
-import { checkChoice, checkInteger, copyList } from '../../model/checks.ts';
-import { checkLockNeeds, LOCKS_MAX, type LockMode } from '../../model/needs.ts';
+import { checkChoice, checkInteger, copyList, reading } from '../../model/checks.ts';
+import { checkLockNeeds, LOCKS_MAX, type LockMode, type LockNeed } from '../../model/needs.ts';
 import type { Claims, Grant } from '../resources/claims.ts';
 import type { Ledger } from '../resources/ledger.ts';
 import { lockNeed } from '../resources/lock-row.ts';
-import { checkGrant, checkWait, type WaitOptions } from '../resources/resource-manager.ts';
+import { checkGrant, checkWait, nameRequest, type WaitOptions } from '../resources/resource-manager.ts';
 import { CAPACITY_MAX, type Row } from '../resources/row.ts';
 
 /** How a lock is asked for. */
@@ -26,6 +26,13 @@ export interface LockGrant extends Grant {
 }
 
 const WAIT_KEYS: ReadonlySet<string> = new Set(['priority', 'timeout', 'signal', 'mode']);
+
+function checkLocks(name: unknown, given: unknown, at: string): readonly LockNeed[] {
+  const mode = given === undefined ? 'exclusive' : checkChoice(given, `${at}/mode`, ['exclusive', 'shared']);
+  const asked = typeof name === 'string' ? [name] : name;
+  const list = Array.isArray(asked) ? copyList(asked, at, LOCKS_MAX, 'locks') : undefined;
+  return checkLockNeeds(list?.map((one) => ({ name: one, mode })) ?? asked, at);
+}
 
 export class ConcurrencyController {
   readonly #ledger: Ledger;
@@ -48,19 +55,11 @@ export class ConcurrencyController {
   async acquireLock(name: string | readonly string[], options: LockOptions = {}): Promise<LockGrant> {
     const at = 'acquireLock';
     const wait = checkWait(options, at, WAIT_KEYS);
-    const mode =
-      options.mode === undefined
-        ? 'exclusive'
-        : checkChoice(options.mode, `${at}/mode`, ['exclusive', 'shared']);
-    const asked = (typeof name === 'string' ? [name] : name) as readonly string[];
-    const locks = checkLockNeeds(
-      Array.isArray(asked) ? copyList(asked, at, LOCKS_MAX, 'locks').map((name) => ({ name, mode })) : asked,
-      at,
-    );
+    const locks = reading(at, 'lock names and options', () => checkLocks(name, options.mode, at));
     const needs = locks.map((lock) => lockNeed(this.#ledger, lock));
     const grant = await this.#claims.request(needs, {
       ...wait,
-      what: `${at}(${locks.map((lock) => lock.name).join(', ')})`,
+      what: nameRequest(at, locks),
     });
     return { names: locks.map((lock) => lock.name), token: grant.token, release: grant.release };
   }

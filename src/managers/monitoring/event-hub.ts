@@ -59,8 +59,8 @@ export class EventHub {
    */
   on<Type extends keyof EventMap>(type: Type, listener: Listener<Type>): void {
     checkChoice(type, 'on', EVENT_TYPES);
-    let byListener = this.#wrapped.get(type);
-    if (byListener === undefined) this.#wrapped.set(type, (byListener = new Map()));
+    const byListener = this.#wrapped.get(type) ?? new Map<AnyListener, (event: unknown) => void>();
+    this.#wrapped.set(type, byListener);
     if (byListener.has(listener)) return;
     const wrapped = this.#isolate(type, listener as (event: unknown) => unknown);
     byListener.set(listener, wrapped);

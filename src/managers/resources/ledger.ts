@@ -207,7 +207,9 @@ export class Ledger {
         this.#activate(group);
         return true;
       }
-      const lacking = this.#lacking(group, now);
+      // What has come back by time, before its timer rang, may be for somebody who comes first.
+      if (group.isTimed && this.#refill(group, now())) continue;
+      const lacking = group.blockedBy();
       if (lacking !== undefined) {
         this.#park(group, lacking);
         return true;
@@ -223,11 +225,17 @@ export class Ledger {
     }
   }
 
-  #lacking(group: Group, now: () => number): Row | undefined {
-    const row = group.blockedBy();
-    if (row?.perMs === undefined) return row;
-    row.replenish(now());
-    return group.blockedBy();
+  /** Takes back what has come back by time of what a group needs; returns whether that is anything. */
+  #refill(group: Group, now: number): boolean {
+    let isMore = false;
+    for (const row of group.rows) {
+      const before = row.used;
+      row.replenish(now);
+      if (row.used === before) continue;
+      this.#touch(row);
+      isMore = true;
+    }
+    return isMore;
   }
 
   #activate(group: Group): void {

@@ -17,6 +17,8 @@ export interface Countable {
   readonly used: number;
   /** In units. */
   readonly capacity: number;
+  /** Whether time gives back what was taken, and after how long. */
+  readonly perMs: number | undefined;
 }
 
 /** An order of the host's own. It must not throw. */
@@ -57,6 +59,8 @@ export class NeedGroup<R extends Countable = Countable> {
   readonly amounts: readonly number[];
   /** Whether its members are tasks, which can be held back. */
   readonly pausable: boolean;
+  /** Whether time gives back some of what it needs. */
+  readonly isTimed: boolean;
   readonly queue = new OrderedQueue<Waiter>(compareWaiters, isQueued);
   /** The row at which the group is parked. */
   parkedAt: R | undefined;
@@ -74,6 +78,7 @@ export class NeedGroup<R extends Countable = Countable> {
     this.rows = rows;
     this.amounts = amounts;
     this.pausable = pausable;
+    this.isTimed = rows.some((row) => row.perMs !== undefined);
   }
 
   /** The first row that does not have enough; `undefined` when all have. */

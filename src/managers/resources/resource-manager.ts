@@ -9,7 +9,7 @@
  * RM2  Amounts of several resources are taken together or not at all.
  */
 import { nearestName } from '../../base/nearest.ts';
-import { describeValue } from '../../base/values.ts';
+import { describeName } from '../../base/values.ts';
 import {
   checkDuration,
   checkKeys,
@@ -57,13 +57,21 @@ export function checkWait(
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 } {
-  const options = checkRecord(given, at, 'an object of options') as WaitOptions;
-  checkKeys(options, keys, at);
-  return {
-    priority: options.priority === undefined ? 0 : checkNumber(options.priority, `${at}/priority`, -1e9, 1e9),
-    timeoutMs: options.timeout === undefined ? undefined : checkDuration(options.timeout, `${at}/timeout`),
-    signal: checkSignal(options.signal, `${at}/signal`),
-  };
+  return reading(at, 'an object of options', () => {
+    const { priority, timeout, signal } = checkRecord(given, at, 'an object of options') as WaitOptions;
+    checkKeys(given as object, keys, at);
+    return {
+      priority: priority === undefined ? 0 : checkNumber(priority, `${at}/priority`, -1e9, 1e9),
+      timeoutMs: timeout === undefined ? undefined : checkDuration(timeout, `${at}/timeout`),
+      signal: checkSignal(signal, `${at}/signal`),
+    };
+  });
+}
+
+/** Names what is asked for, in messages. */
+export function nameRequest(at: string, asked: readonly { readonly name: string }[]): string {
+  const names = asked.map(({ name }) => name).join(', ');
+  return `${at}(${names.length <= 200 ? names : `${names.slice(0, 200)}…`})`;
 }
 
 /** What is given back has to be a grant. @throws OrchestratorError `OPTION_INVALID` */
@@ -97,7 +105,8 @@ export class ResourceManager {
   ): Promise<Grant> {
     const at = 'allocateResource';
     const wait = checkWait(options, at);
-    const needs = checkResourceNeeds(amounts, at).map(({ name, amount }) => {
+    const asked = reading(at, 'plain data', () => checkResourceNeeds(amounts, at));
+    const needs = asked.map(({ name, amount }) => {
       const row = this.#row(name, at);
       if (row.unitsOf(amount, `${at}/${name}`) > row.capacity) {
         throw refuse('RESOURCE_UNSCHEDULABLE', {
@@ -108,7 +117,7 @@ export class ResourceManager {
       }
       return { row, amount };
     });
-    return this.#claims.request(needs, { ...wait, what: `${at}(${Object.keys(amounts).join(', ')})` });
+    return this.#claims.request(needs, { ...wait, what: nameRequest(at, asked) });
   }
 
   /** Gives a grant back. @throws OrchestratorError `GRANT_RELEASED` the second time */
@@ -152,7 +161,7 @@ export class ResourceManager {
     const nearest = typeof name === 'string' ? nearestName(name, this.names()) : undefined;
     throw refuse('RESOURCE_UNKNOWN', {
       at,
-      found: `no resource but ${describeValue(name)}`,
+      found: `the unknown resource ${describeName(name)}`,
       allowed:
         this.names().slice(0, 20).join(', ') || 'resources declared in open({ resources }); there are none',
       hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,

@@ -88,7 +88,7 @@ export function readyTaskOf(ticket: Ticket): ReadyTask {
 
 /**
  * Turns a comparator of the host into one for the queue. It is asked both ways; where it answers no number, or
- * the same way twice, or throws, the order of submission stands and `complain` is told, once for each comparator.
+ * the same way twice, or throws, their priorities decide and `complain` is told, once for each comparator.
  */
 export function guardComparator(
   compare: ReadyTaskComparator,
@@ -125,7 +125,7 @@ function comparatorError(
   const found = `${String(forth)} for (${a.path}, ${b.path}) and ${String(back)} for (${b.path}, ${a.path})`;
   return new OrchestratorError(
     'OPTION_INVALID',
-    `the comparator of ready tasks: found ${found}; allowed: numbers of opposite sign, or 0 and 0. The order of submission was used.`,
+    `the comparator of ready tasks: found ${found}; allowed: numbers of opposite sign, or 0 and 0. Their priorities decided instead.`,
     { details: { a: a.path, b: b.path }, cause },
   );
 }

@@ -11,6 +11,7 @@
 import type { StopCause } from '../../machine/events.ts';
 import type { RunState, ScopeState } from '../../machine/state.ts';
 import type { TaskFailure } from '../../model/failure.ts';
+import type { Invocation } from '../../ports/executor.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { Waiter, WaiterComparator } from '../resources/need-group.ts';
 import type { Timer } from './timers.ts';
@@ -72,6 +73,8 @@ export class Ticket implements Waiter {
   started = false;
   /** What it holds was not given back yet. */
   holding = false;
+  /** What its executor was given. */
+  invocation: Invocation | undefined;
   /** Its signal and timers; most attempts have none. */
   watch: TicketWatch | undefined;
   /** The fencing token of its locks; greater than those of all earlier holders. */

@@ -14,20 +14,22 @@
 import { isPrimitive } from '../../base/values.ts';
 import type { RunCommand, StopTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
-import type { Abort, Dispatch, EvaluateCondition, RetryAt } from '../../machine/instructions.ts';
-import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
-import { CREATED, IN_PROGRESS, RETRYING } from '../../machine/transitions.ts';
+import type { Abort, Dispatch, RetryAt } from '../../machine/instructions.ts';
+import { pathIn, type ScopeState } from '../../machine/state.ts';
+import { IN_PROGRESS, RETRYING } from '../../machine/transitions.ts';
 import type { ErrorCode } from '../../model/error-codes.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { describeFailure, isMarkedFatal, type TaskFailure, timeoutFailure } from '../../model/failure.ts';
-import type { AnyTask, Condition } from '../../model/task.ts';
+import type { AnyTask } from '../../model/task.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Executor, Invocation, Outcome } from '../../ports/executor.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
-import { Attempt, type AttemptServices, collectDependencies, readable, takeIn } from './attempt.ts';
+import { Attempt, type AttemptServices, takeIn } from './attempt.ts';
+import { Bodies } from './bodies.ts';
+import { forget } from './evaluate-condition.ts';
 import type { Handlers } from './handlers.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -59,11 +61,13 @@ export class AttemptManager {
   readonly #parts: AttemptManagerParts;
   readonly #report = (invocation: Invocation, outcome: Outcome): void =>
     this.#take(invocation as Attempt, outcome);
+  readonly #bodies: Bodies;
   #running = 0;
   #closed = false;
 
   constructor(parts: AttemptManagerParts) {
     this.#parts = parts;
+    this.#bodies = new Bodies(parts.clock, parts.executor);
   }
 
   /** How many bodies are being executed. */
@@ -86,6 +90,7 @@ export class AttemptManager {
       this.#parts.services,
     );
     this.#running++;
+    ticket.invocation = invocation;
     const { timeoutMs, heartbeatMs } = task.policies;
     // Not by what the event says: a body that is run again after a reload has all its time again.
     if (timeoutMs !== undefined || deadlineAt !== undefined || heartbeatMs !== undefined) {
@@ -98,14 +103,24 @@ export class AttemptManager {
   submit(attempts: readonly Attempt[]): void {
     let stopped = false;
     for (const attempt of attempts) if (attempt.ticket.watch?.stop !== undefined) stopped = true;
-    if (!stopped) return this.#parts.executor.submit(attempts, this.#report);
+    if (!stopped) {
+      this.#execute(attempts);
+      return;
+    }
     // Told to stop before it began: it does not begin.
     for (const attempt of attempts)
       if (attempt.ticket.watch?.stop !== undefined) this.#fail(attempt, attempt.ticket.watch.stop.thrown);
-    this.#parts.executor.submit(
-      attempts.filter((attempt) => !attempt.reported),
-      this.#report,
-    );
+    this.#execute(attempts.filter((attempt) => !attempt.reported));
+  }
+
+  #execute(attempts: readonly Attempt[]): void {
+    for (let i = 0; i < attempts.length; i++) this.#bodies.begin();
+    this.#parts.executor.submit(attempts, this.#report);
+  }
+
+  /** Calls back when no body runs any more, not even one that was given up on. */
+  whenIdle(callback: () => void): void {
+    this.#bodies.whenIdle(callback);
   }
 
   /** Tells the body of an attempt to stop. */
@@ -121,6 +136,8 @@ export class AttemptManager {
     watch.stop = { cause, reason, thrown };
     const { controller } = watch;
     if (controller !== undefined) run.within((reason) => controller.abort(reason), thrown);
+    // The signal asks; an executor that can do more than ask is told as well.
+    if (ticket.invocation !== undefined) this.#parts.executor.cancel(ticket.invocation, thrown);
     this.#parts.timers.stop(watch.graceTimer);
     const { attempt } = ticket;
     watch.graceTimer = this.#parts.timers.set(this.#parts.graceMs, () => {
@@ -156,32 +173,6 @@ export class AttemptManager {
       );
       submit(run, { type: 'ExpireTask', at: 0, path: pathIn(scope, index), failure });
     });
-  }
-
-  /** Asks the `when` of a task. */
-  evaluate(run: LiveRun, { scope, index }: EvaluateCondition): void {
-    if (scope.status[index] !== CREATED || peekDetails(scope, index)?.condition !== undefined) return;
-    const path = pathIn(scope, index);
-    try {
-      const answer = run.within(askCondition, { run, scope, index });
-      if (typeof answer !== 'boolean') {
-        forget(answer);
-        throw new OrchestratorError(
-          'CONDITION_FAILED',
-          `the condition of task ${JSON.stringify(path)} must answer true or false at once`,
-        );
-      }
-      this.#parts.submit(run, { type: 'RecordCondition', at: 0, path, result: answer });
-    } catch (thrown) {
-      run.thrown.set(path, thrown);
-      this.#parts.submit(run, {
-        type: 'RecordCondition',
-        at: 0,
-        path,
-        result: false,
-        failure: describeFailure(thrown),
-      });
-    }
   }
 
   /** Ends a ticket: its timers, its place in the queue, what it holds. */
@@ -256,23 +247,32 @@ export class AttemptManager {
   }
 
   #take(attempt: Attempt, outcome: Outcome): void {
+    if (attempt.ended) return;
+    attempt.ended = true;
+    this.#bodies.end();
     if (attempt.reported || this.#closed) return;
     const stop = attempt.ticket.watch?.stop;
-    if (!outcome.ok) return this.#fail(attempt, outcome.thrown);
-    if (stop !== undefined && stop.cause !== 'run_failed') return this.#fail(attempt, stop.thrown);
-    let { output } = outcome;
+    if (!outcome.ok) this.#fail(attempt, outcome.thrown);
+    else if (stop !== undefined && stop.cause !== 'run_failed') this.#fail(attempt, stop.thrown);
+    else this.#succeed(attempt, outcome.output);
+  }
+
+  #succeed(attempt: Attempt, given: unknown): void {
+    let output = given;
     if (!isPrimitive(output)) {
       try {
         output = takeIn(output, `output of task ${JSON.stringify(attempt.path)} `, 'plain data');
       } catch (thrown) {
-        return this.#fail(attempt, thrown);
+        this.#fail(attempt, thrown);
+        return;
       }
     }
     attempt.reported = true;
+    const { path } = attempt;
     this.#parts.submit(attempt.liveRun, {
       type: 'ReportSuccess',
       at: 0,
-      path: attempt.path,
+      path,
       attempt: attempt.attempt,
       output,
     });
@@ -322,22 +322,4 @@ export class AttemptManager {
   static isCurrent(scope: ScopeState, index: number, attempt: number): boolean {
     return scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt;
   }
-}
-
-/** A promise where a plain answer was due: its rejection, for which nobody waits, must not end the process. */
-function forget(answer: unknown): void {
-  if (answer instanceof Promise) answer.catch(() => {});
-}
-
-function askCondition({
-  run,
-  scope,
-  index,
-}: {
-  readonly run: LiveRun;
-  readonly scope: ScopeState;
-  readonly index: number;
-}): unknown {
-  const when = (scope.plan.tasks[index] as AnyTask).policies.when as Condition<unknown, unknown>;
-  return when({ input: readable(run.state.input), dependencies: collectDependencies(scope, index) });
 }

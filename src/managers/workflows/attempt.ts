@@ -10,7 +10,7 @@
 import { copyGuarded, guardValue } from '../../base/values.ts';
 import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
-import { checkDuration } from '../../model/checks.ts';
+import { checkDuration, sentence } from '../../model/checks.ts';
 import type { DependencySpec } from '../../model/dependency.ts';
 import { OrchestratorError, refuse } from '../../model/errors.ts';
 import type {
@@ -46,7 +46,10 @@ export class Attempt implements Invocation {
   readonly run: AnyHandler | undefined;
   readonly executor: Executor;
   readonly context: HandlerContext<never, never>;
+  /** Its outcome was handed in. */
   reported = false;
+  /** Its body has ended. */
+  ended = false;
   progressed = 0;
 
   constructor(
@@ -166,12 +169,12 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
 export function collectDependencies(scope: ScopeState, index: number): Readonly<Record<string, unknown>> {
   const task = scope.plan.tasks[index] as AnyTask;
   const entries: [string, unknown][] = [];
-  for (const spec of task.dependencySpecs) entries.push([spec.name, valueOf(scope, spec)]);
+  for (const spec of task.dependencySpecs) entries.push([spec.name, outputFor(scope, spec)]);
   // fromEntries makes an own property of every name, also of `__proto__`.
   return Object.freeze(Object.fromEntries(entries));
 }
 
-function valueOf(scope: ScopeState, spec: DependencySpec): unknown {
+function outputFor(scope: ScopeState, spec: DependencySpec): unknown {
   const index = scope.plan.indexOf.get(spec.taskId) as number;
   return spec.settled ? outcomeOf(scope, index) : readable(scope.outputs[index]);
 }
@@ -187,6 +190,9 @@ function outcomeOf(scope: ScopeState, index: number): SettledOutcome<unknown> {
 /** Values that hold something that cannot be frozen (a date, a map, bytes): each reader gets its own copy. */
 const unfrozen = new WeakSet<object>();
 
+/** Values that were taken in and are frozen throughout: they need no second copy when they come back. */
+const taken = new WeakSet<object>();
+
 /**
  * Takes a value of the host in: a frozen copy, and a note if parts of it cannot be frozen.
  * @throws OrchestratorError `VALUE_UNSERIALISABLE`
@@ -194,16 +200,25 @@ const unfrozen = new WeakSet<object>();
 export function takeIn(value: unknown, at: string, allowed: string): unknown {
   if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') return value;
   if (value === null) return value;
+  if (typeof value === 'object' && taken.has(value)) return value;
   const guarded = guardValue(value);
   if (!guarded.ok)
     throw refuse('VALUE_UNSERIALISABLE', {
       at: `${at}${guarded.pointer}`,
       found: guarded.found,
       allowed,
-      hint: guarded.hint,
+      hint: sentence(guarded.hint),
     });
-  if (!guarded.shareable) unfrozen.add(guarded.value as object);
+  if (guarded.shareable) taken.add(guarded.value as object);
+  else unfrozen.add(guarded.value as object);
   return guarded.value;
+}
+
+/** The same for a value that comes from a store: one that this process took in is as it should be already. */
+export function takeBack(value: unknown, at: string): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || unfrozen.has(value))
+    return value;
+  return takeIn(value, at, 'plain data');
 }
 
 /** A value for a reader, who cannot change what other readers see. */

@@ -107,24 +107,46 @@ export class CommitGroup implements Sink<RunEvent> {
     return this.#envelopes.toArray().filter((envelope) => envelope.run === run);
   }
 
-  /** The last event of a run that has some. */
-  lastEventOf(run: LiveRun): RunEvent {
-    let e = this.#events.size - 1;
-    while (this.#owners.at(e) !== run) e--;
-    return this.#events.at(e);
+  /** The events of a run, in their order. */
+  eventsOf(run: LiveRun): readonly RunEvent[] {
+    return this.#events.toArray().filter((_, e) => this.#owners.at(e) === run);
+  }
+
+  /** Whether there are several runs, and the appends of some of them keep failing. */
+  get hasSuspects(): boolean {
+    if (this.#runs.size < 2) return false;
+    for (let r = 0; r < this.#runs.size; r++) if (isSuspect(this.#runs.at(r))) return true;
+    return false;
+  }
+
+  /** Takes out what is to be written next as a group of its own: all sound runs, or else one that is not. */
+  split(): CommitGroup {
+    const sound = this.runs().some((run) => !isSuspect(run));
+    const first = this.#runs.at(0);
+    const isTaken = (run: LiveRun): boolean => (sound ? !isSuspect(run) : run === first);
+    const taken = new CommitGroup();
+    this.eachEvent((event, run) => isTaken(run) && taken.open(run).push(event));
+    this.eachEnvelope((envelope) => isTaken(envelope.run) && taken.addEnvelope(envelope));
+    this.eachEffect((run, effect) => isTaken(run) && taken.addEffect(run, effect));
+    this.#keep((run) => !isTaken(run));
+    return taken;
   }
 
   /** Forgets everything of a run. */
   drop(run: LiveRun): void {
-    this.#runs.keep((other) => other !== run);
-    let place = 0;
-    this.#events.keep(() => this.#owners.at(place++) !== run);
-    this.#owners.keep((owner) => owner !== run);
-    this.#envelopes.keep((envelope) => envelope.run !== run);
-    place = 0;
-    this.#effects.keep(() => this.#effectOwners.at(place++) !== run);
-    this.#effectOwners.keep((owner) => owner !== run);
+    this.#keep((other) => other !== run);
     if (run.group === this) run.group = undefined;
+  }
+
+  #keep(stays: (run: LiveRun) => boolean): void {
+    this.#runs.keep(stays);
+    let place = 0;
+    this.#events.keep(() => stays(this.#owners.at(place++)));
+    this.#owners.keep(stays);
+    this.#envelopes.keep((envelope) => stays(envelope.run));
+    place = 0;
+    this.#effects.keep(() => stays(this.#effectOwners.at(place++)));
+    this.#effectOwners.keep(stays);
   }
 
   /** Forgets everything. */
@@ -141,6 +163,11 @@ export class CommitGroup implements Sink<RunEvent> {
     this.#effects.clear();
     this.#effectOwners.clear();
   }
+}
+
+/** One failure is most likely that of the store, several in a row may be that of the run. */
+function isSuspect(run: LiveRun): boolean {
+  return run.failedAppends > 1;
 }
 
 function appendOf(run: LiveRun, events: readonly RunEvent[]): RunAppend {

@@ -7,10 +7,12 @@
  * IR2  The bodies of one turn are handed to the executor together, in the order of admission.
  */
 import { Batch } from '../../base/batch.ts';
-import type { Instruction } from '../../machine/instructions.ts';
+import type { RunCommand } from '../../machine/commands.ts';
+import type { EvaluateCondition, Instruction } from '../../machine/instructions.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import type { Attempt } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
+import { evaluateCondition } from './evaluate-condition.ts';
 import type { LiveRun } from './live-run.ts';
 import { holdRun, unholdRun } from './run-hold.ts';
 
@@ -18,6 +20,7 @@ import { holdRun, unholdRun } from './run-hold.ts';
 export interface InstructionRunnerParts {
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;
+  readonly submit: (run: LiveRun, command: RunCommand) => void;
   /** Told when the end of a run is durable. */
   readonly onEnd: (run: LiveRun) => void;
 }
@@ -86,12 +89,17 @@ export class InstructionRunner {
         attempts.retryAt(run, instruction);
         return;
       case 'EvaluateCondition':
-        attempts.evaluate(run, instruction);
+        this.#evaluate(run, instruction);
         return;
       case 'EndRun':
         this.#parts.onEnd(run);
     }
   };
+
+  #evaluate(run: LiveRun, instruction: EvaluateCondition): void {
+    const command = evaluateCondition(run, instruction);
+    if (command !== undefined) this.#parts.submit(run, command);
+  }
 
   /** Starts the bodies that were prepared. */
   flush(): void {

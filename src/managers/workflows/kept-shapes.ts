@@ -24,11 +24,11 @@ import { Attempt, type AttemptServices } from './attempt.ts';
 import { CommitGroup } from './commit-group.ts';
 import { LiveRun } from './live-run.ts';
 
-let kept: readonly unknown[] | undefined;
+const kept: unknown[] = [];
 
 /** Makes the examples, the first time it is called. */
 export function keepShapes(services: AttemptServices, executor: Executor): void {
-  kept ??= examples(services, executor);
+  if (kept.length === 0) kept.push(...examples(services, executor));
 }
 
 function examples(services: AttemptServices, executor: Executor): readonly unknown[] {

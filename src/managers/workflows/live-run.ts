@@ -77,6 +77,8 @@ export class LiveRun implements ScheduledRun {
   /** Its state is being read from the store; commands wait in `backlog`. */
   isReloading = false;
   backlog: Envelope[] = [];
+  /** What the state has of an append that failed, until the state has been read again. */
+  forgotten: readonly RunEvent[] = [];
   /** Appends and reads in a row that failed. */
   failedAppends = 0;
   /** Nothing of it starts; the ready tasks wait in `held`. */

@@ -25,6 +25,7 @@ import type { PersistenceManager } from '../persistence/persistence-manager.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
+import { takeBack } from './attempt.ts';
 import { AttemptManager } from './attempt-manager.ts';
 import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
 import type { RunLoop } from './run-loop.ts';
@@ -139,7 +140,7 @@ export class Reloader {
     try {
       const records = await this.#parts.persistence.readAll(run.runId);
       const state = initialState(run.runId, run.plan);
-      const events = records.map((record) => upcast(record));
+      const events = records.map((record) => frozenOf(upcast(record)));
       for (const event of events) evolve(state, event);
       return { state, events };
     } finally {
@@ -171,6 +172,7 @@ export class Reloader {
   /** Gives the run its new state, and the bodies that are being executed their place in it. */
   #adopt(run: LiveRun, state: RunState, kept: readonly Ticket[]): void {
     run.state = state;
+    run.forgotten = [];
     for (const ticket of kept) {
       const { prefix } = ticket.scope;
       const scope = prefix === '' ? state.scopes[0] : state.scopeByPrefix.get(prefix);
@@ -246,4 +248,15 @@ function reportedAttempts(run: LiveRun): (dispatch: Dispatch) => boolean {
     ended.add(`${cursorScope.number}/${cursorIndex}/${command.attempt}`);
   }
   return ({ scope, index, attempt }) => ended.has(`${scope.number}/${index}/${attempt}`);
+}
+
+/** A store on bytes gives fresh objects: readers must not be able to change what others see. */
+function frozenOf(event: RunEvent): RunEvent {
+  if (event.type === 'TaskCompleted') return withValue(event, 'output', event.output);
+  return event.type === 'RunCreated' ? withValue(event, 'input', event.input) : event;
+}
+
+function withValue<Event extends RunEvent>(event: Event, key: keyof Event & string, value: unknown): Event {
+  const guarded = takeBack(value, `${event.type} ${event.seq} ${key} `);
+  return guarded === value ? event : { ...event, [key]: guarded };
 }

@@ -7,7 +7,7 @@
  * RD1  A run that has not ended is never forgotten.
  * RD2  Of ended runs the last `retain` are kept; older ones are forgotten, first ended first.
  */
-import { describeValue } from '../../base/values.ts';
+import { describeName } from '../../base/values.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -43,7 +43,7 @@ export class RunDirectory {
     if (run === undefined) {
       throw new OrchestratorError(
         'RUN_NOT_FOUND',
-        `no run is known here under ${describeValue(runId)}; ended runs are forgotten after the last ${this.#retain}`,
+        `no run ${describeName(runId)} is known here; ended runs are forgotten after the last ${this.#retain}`,
         {
           details: { runId },
         },

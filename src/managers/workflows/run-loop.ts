@@ -9,7 +9,8 @@
  * W2  One command at a time; the completion of one task and the start of the next share an append.
  * W3  At most one append is under way; commands are decided meanwhile and gather for the next.
  * W4  What an append could not make durable is forgotten and decided again on what the store has.
- * W5  The host's event loop gets a turn at least every 50 ms, as far as it is ours to give.
+ * W5  A run that cannot be written takes no other with it.
+ * W6  The host's event loop gets a turn at least every 50 ms, as far as it is ours to give.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { Batch } from '../../base/batch.ts';
@@ -21,15 +22,22 @@ import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HostTurn } from '../../ports/host-turn.ts';
-import type { EventHub } from '../monitoring/event-hub.ts';
 import type { PersistenceManager } from '../persistence/persistence-manager.ts';
 import type { Waiter } from '../resources/need-group.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
 import type { AttemptManager } from './attempt-manager.ts';
 import { CommitGroup } from './commit-group.ts';
+import { Inbox } from './inbox.ts';
 import { InstructionRunner } from './instruction-runner.ts';
 import type { Acknowledge, Envelope, LiveRun, LostAppend } from './live-run.ts';
+
+/** Whoever tells of events; the loop does not know who listens. */
+export interface Publisher {
+  /** Whether anybody hears. */
+  readonly isListening: boolean;
+  publish(event: RunEvent): void;
+}
 
 /** What a loop is made of. */
 export interface RunLoopParts {
@@ -38,7 +46,7 @@ export interface RunLoopParts {
   readonly persistence: PersistenceManager;
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;
-  readonly hub: EventHub;
+  readonly hub: Publisher;
   /** Told of somebody other than a task for whom the ledger has taken everything. */
   readonly grantOther: (waiter: Waiter) => void;
   /** Told when the end of a run is durable. */
@@ -59,25 +67,37 @@ export class RunLoop {
   readonly #startTask = (ticket: Ticket): void => this.#start(ticket);
   readonly #publish = (event: RunEvent): void => this.#parts.hub.publish(event);
   readonly #instructions = new Batch<Instruction>();
-  #inbox = new Batch<Envelope>();
-  #spareInbox = new Batch<Envelope>();
+  readonly #inbox = new Inbox();
+  readonly #decideOne = (envelope: Envelope): void => this.#decide(envelope);
   #gathering = new CommitGroup();
   #spare = new CommitGroup();
   #isDraining = false;
   #isAwake = false;
   #isAppending = false;
+  /** What the append that is under way writes. */
+  #inFlight: CommitGroup | undefined;
   #mayStartMore = false;
   /** The time of this turn, for everything that is decided in it. */
   #now = 0;
 
   constructor(parts: RunLoopParts) {
     this.#parts = parts;
-    this.#runner = new InstructionRunner(parts);
+    this.#runner = new InstructionRunner({ ...parts, submit: (run, command) => this.submit(run, command) });
   }
 
   /** Whether nothing waits to be decided or to become durable. */
   get isQuiet(): boolean {
     return this.#inbox.size === 0 && this.#gathering.isEmpty && !this.#isAppending && !this.#isDraining;
+  }
+
+  /** The events that the state of a run has and its log may not have. */
+  undurable(run: LiveRun): readonly RunEvent[] {
+    if (run.state.seq <= run.durableSeq) return NO_EVENTS;
+    return [
+      ...run.forgotten,
+      ...(this.#inFlight?.eventsOf(run) ?? NO_EVENTS),
+      ...this.#gathering.eventsOf(run),
+    ];
   }
 
   /** Gives a command to a run. It is decided in a later microtask, together with others. */
@@ -88,10 +108,7 @@ export class RunLoop {
 
   /** Decides commands again that could not be made durable, before all others. */
   resubmit(envelopes: readonly Envelope[]): void {
-    const later = this.#inbox.toArray();
-    this.#inbox.clear();
-    for (const envelope of envelopes) this.#inbox.push({ ...envelope, repeated: true, refusal: undefined });
-    for (const envelope of later) this.#inbox.push(envelope);
+    this.#inbox.putFirst(envelopes.map((envelope) => ({ ...envelope, repeated: true, refusal: undefined })));
     this.wake();
   }
 
@@ -127,7 +144,7 @@ export class RunLoop {
           return;
         }
         this.#now = this.#parts.clock.now();
-        this.#decideInbox();
+        this.#inbox.drain(COMMANDS_PER_TURN, this.#decideOne);
         this.#mayStartMore = this.#parts.scheduler.admit(this.#startTask, this.#parts.grantOther);
         this.#commit();
       } while (this.#hasMore());
@@ -150,26 +167,6 @@ export class RunLoop {
       letGo();
       this.#drain();
     });
-  }
-
-  #decideInbox(): void {
-    const inbox = this.#inbox;
-    const { size } = inbox;
-    if (size === 0) return;
-    this.#inbox = this.#spareInbox;
-    const now = Math.min(size, COMMANDS_PER_TURN);
-    for (let i = 0; i < now; i++) this.#decide(inbox.at(i));
-    // What is too much for this turn stays in front of whatever has come meanwhile.
-    if (size > now) this.#putBack(inbox, now);
-    inbox.clear();
-    this.#spareInbox = inbox;
-  }
-
-  #putBack(inbox: Batch<Envelope>, from: number): void {
-    const later = this.#inbox.toArray();
-    this.#inbox.clear();
-    for (let i = from; i < inbox.size; i++) this.#inbox.push(inbox.at(i));
-    for (const envelope of later) this.#inbox.push(envelope);
   }
 
   #decide(envelope: Envelope): void {
@@ -237,9 +234,8 @@ export class RunLoop {
 
   /** Makes what was decided durable, unless an append is under way: then it gathers for the next one. */
   #commit(): void {
-    const group = this.#gathering;
-    if (this.#isAppending || (group.isEmpty && group.effectCount === 0)) return;
-    this.#gathering = this.#spare;
+    if (this.#isAppending || (this.#gathering.isEmpty && this.#gathering.effectCount === 0)) return;
+    const group = this.#takeGroup();
     let written: undefined | Promise<void>;
     try {
       const appends = group.appends();
@@ -252,11 +248,21 @@ export class RunLoop {
     else this.#await(written, group);
   }
 
+  /** All that has gathered; but a run whose appends keep failing is written alone, after all others. */
+  #takeGroup(): CommitGroup {
+    const group = this.#gathering;
+    if (group.hasSuspects) return group.split();
+    this.#gathering = this.#spare;
+    return group;
+  }
+
   #await(written: Promise<void>, group: CommitGroup): void {
     this.#isAppending = true;
+    this.#inFlight = group;
     const letGo = this.#parts.clock.hold();
     const end = (then: () => void): void => {
       this.#isAppending = false;
+      this.#inFlight = undefined;
       letGo();
       this.#context.runInAsyncScope(then);
       this.wake();
@@ -280,7 +286,10 @@ export class RunLoop {
   #fail(group: CommitGroup, error: unknown): void {
     for (const run of group.runs()) {
       const sent = group.envelopesOf(run);
-      const lost = { sent, later: this.#gathering.envelopesOf(run), last: group.lastEventOf(run) };
+      const later = this.#gathering.envelopesOf(run);
+      const events = group.eventsOf(run);
+      const lost = { sent, later, last: events[events.length - 1] as RunEvent };
+      run.forgotten = [...events, ...this.#gathering.eventsOf(run)];
       group.drop(run);
       this.#gathering.drop(run);
       this.#parts.onLost(run, lost, error);
@@ -297,6 +306,8 @@ export class RunLoop {
     this.#runner.flush();
   }
 }
+
+const NO_EVENTS: readonly RunEvent[] = [];
 
 function markDurable(event: RunEvent, run: LiveRun): void {
   run.durableSeq = event.seq;

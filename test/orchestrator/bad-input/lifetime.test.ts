@@ -10,7 +10,7 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { refusal, rejection } from '../../support/errors.ts';
 import { createGate } from '../../support/gate.ts';
-import { expectRefused, NO_OBJECTS, throwingProxy } from '../../support/refusals.ts';
+import { expectRefused, NO_OBJECTS, throwingProxy, untyped } from '../../support/refusals.ts';
 import { openStill, openVirtual } from '../../support/virtual-orchestrator.ts';
 
 const one = task('one', { run: () => 1 });
@@ -32,14 +32,14 @@ const STRANGERS = [
 describe('the wrong moment', () => {
   it('A29 asking about a run or task that does not exist', async () => {
     const { orchestrator } = await openVirtual();
-    for (const id of [...STRANGERS, Symbol('x'), throwingProxy()] as readonly never[]) {
+    for (const id of untyped([...STRANGERS, Symbol('x'), throwingProxy()])) {
       const error = refusal(() => orchestrator.getRun(id));
       expect(error.code).toBe('RUN_NOT_FOUND');
       expect(error.message.length).toBeLessThan(300);
       await expect(orchestrator.cancelRun(id)).resolves.toBe(false);
     }
     const run = await orchestrator.scheduleTask(task('waits', { run: ({ clock }) => clock.sleep('1h') }));
-    for (const path of [...STRANGERS, 'wait', Symbol('x'), throwingProxy()] as readonly never[]) {
+    for (const path of untyped([...STRANGERS, 'wait', Symbol('x'), throwingProxy()])) {
       for (const refused of [run.cancelTask(path), run.setPriority(path, 1)]) {
         const error = await rejection(refused);
         expect(error.code).toBe('TASK_NOT_FOUND');
@@ -212,7 +212,7 @@ describe('the wrong moment', () => {
     let started = 0;
     const counted = task('counted', { run: () => ++started });
     const odd = [null, 7, 'x', true, {}, { aborted: false }, new AbortController(), throwingProxy(), () => 1];
-    for (const signal of [...odd, { aborted: false, addEventListener: () => {} }] as readonly never[]) {
+    for (const signal of untyped([...odd, { aborted: false, addEventListener: () => {} }])) {
       const refused: readonly (readonly [Promise<unknown>, string])[] = [
         [orchestrator.scheduleTask(counted, { signal }), 'manageWorkflow/signal'],
         [orchestrator.concurrency.acquireLock('l', { signal }), 'acquireLock/signal'],
@@ -229,7 +229,7 @@ describe('the wrong moment', () => {
     ).toBe('WAIT_ABORTED');
     expect(started).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
-    for (const value of odd as readonly never[]) {
+    for (const value of untyped(odd)) {
       expectRefused(
         refusal(() => run.events({ signal: value })),
         'OPTION_INVALID',
@@ -261,7 +261,7 @@ describe('the wrong moment', () => {
 
   it('A29 what is given back has to be a grant', async () => {
     const { orchestrator } = await openVirtual({ resources: { cpu: 1 } });
-    for (const grant of [undefined, null, 7, {}, throwingProxy()] as readonly never[]) {
+    for (const grant of untyped([undefined, null, 7, {}, throwingProxy()])) {
       expectRefused(
         refusal(() => orchestrator.concurrency.releaseLock(grant)),
         'OPTION_INVALID',
@@ -273,7 +273,7 @@ describe('the wrong moment', () => {
         'releaseResource',
       );
     }
-    for (const name of [...STRANGERS, Symbol('x'), throwingProxy()] as readonly never[]) {
+    for (const name of untyped([...STRANGERS, Symbol('x'), throwingProxy()])) {
       expectRefused(
         refusal(() => orchestrator.resources.usage(name)),
         'RESOURCE_UNKNOWN',

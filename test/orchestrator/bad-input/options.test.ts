@@ -12,6 +12,7 @@ import {
   NO_OBJECTS,
   revokedProxy,
   throwingProxy,
+  untyped,
   withThrowingGetter,
 } from '../../support/refusals.ts';
 import { openStill, openVirtual } from '../../support/virtual-orchestrator.ts';
@@ -130,7 +131,7 @@ describe('bad options', () => {
       null,
       1n,
     ];
-    for (const priority of bad as readonly never[]) {
+    for (const priority of untyped(bad)) {
       refusedTask({ priority }, 'OPTION_INVALID', '/priority');
       const error = await rejection(orchestrator.manageWorkflow(workflow, { priority }));
       expectRefused(error, 'OPTION_INVALID', 'manageWorkflow/priority');
@@ -138,7 +139,7 @@ describe('bad options', () => {
     expect(orchestrator.runs()).toEqual([]);
     expect(Object.is(task('t', { priority: -0, run }).priority, 0)).toBe(true);
     const started = await orchestrator.manageWorkflow(workflow);
-    for (const priority of bad as readonly never[]) {
+    for (const priority of untyped(bad)) {
       expectRefused(await rejection(started.setPriority('t', priority)), 'OPTION_INVALID', 'setPriority');
     }
     await started.result();
@@ -225,7 +226,7 @@ describe('bad options', () => {
       'OPTION_INVALID',
       'on',
     );
-    for (const policy of ['lifo', 7, {}, null] as readonly never[]) {
+    for (const policy of untyped(['lifo', 7, {}, null])) {
       expectRefused(
         refusal(() => orchestrator.prioritizeTasks(policy)),
         'OPTION_INVALID',
@@ -233,7 +234,7 @@ describe('bad options', () => {
       );
       await refusedOpen({ policy }, 'OPTION_INVALID', '/policy');
     }
-    for (const monitor of [undefined, null, 7, {}, throwingProxy()] as readonly never[]) {
+    for (const monitor of untyped([undefined, null, 7, {}, throwingProxy()])) {
       expectRefused(
         refusal(() => orchestrator.observe(monitor)),
         'OPTION_INVALID',

@@ -1,0 +1,63 @@
+/**
+ * Asks the host whether a task is to run.
+ *
+ * Owns: nothing. Who may call it: the instruction runner, when the outputs that the predicate sees are durable.
+ *
+ * EV1  A predicate that throws, or does not answer at once, is a failed evaluation, never an error of the engine.
+ */
+import type { RecordCondition } from '../../machine/commands.ts';
+import type { EvaluateCondition } from '../../machine/instructions.ts';
+import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
+import { CREATED } from '../../machine/transitions.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import { describeFailure } from '../../model/failure.ts';
+import type { AnyTask, Condition } from '../../model/task.ts';
+import { collectDependencies, readable } from './attempt.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** Asks the `when` of a task; the answer is the command that records it, `undefined` when it is known already. */
+export function evaluateCondition(
+  run: LiveRun,
+  { scope, index }: EvaluateCondition,
+): RecordCondition | undefined {
+  if (scope.status[index] !== CREATED || peekDetails(scope, index)?.condition !== undefined) return undefined;
+  const path = pathIn(scope, index);
+  try {
+    const answer = run.within(askCondition, { run, scope, index });
+    if (typeof answer !== 'boolean') {
+      forget(answer);
+      throw new OrchestratorError(
+        'CONDITION_FAILED',
+        `the condition of task ${JSON.stringify(path)} must answer true or false at once`,
+      );
+    }
+    return { type: 'RecordCondition', at: 0, path, result: answer };
+  } catch (thrown) {
+    const error = OrchestratorError.is(thrown, 'CONDITION_FAILED')
+      ? thrown
+      : new OrchestratorError('CONDITION_FAILED', `the condition of task ${JSON.stringify(path)} threw`, {
+          cause: thrown,
+        });
+    run.thrown.set(path, error);
+    const failure = describeFailure(error);
+    return { type: 'RecordCondition', at: 0, path, result: false, failure };
+  }
+}
+
+function askCondition({
+  run,
+  scope,
+  index,
+}: {
+  readonly run: LiveRun;
+  readonly scope: ScopeState;
+  readonly index: number;
+}): unknown {
+  const when = (scope.plan.tasks[index] as AnyTask).policies.when as Condition<unknown, unknown>;
+  return when({ input: readable(run.state.input), dependencies: collectDependencies(scope, index) });
+}
+
+/** A promise where a plain answer was due: its rejection, for which nobody waits, must not end the process. */
+export function forget(answer: unknown): void {
+  if (answer instanceof Promise) answer.catch(() => {});
+}

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import type { EventRecord, EventStore, MaybePromise, StreamAppend } from '../../ports/event-store.ts';
+import { codeOf, type SuiteRunner } from './suite-runner.ts';
+
+/** Makes an empty store for one test; it may be cleaned away when the runner says that the test is over. */
+export type CreateEventStore = () => MaybePromise<EventStore>;
+
+const CONFLICT = 'STORE_CONFLICT';
+
+/**
+ * What every `EventStore` must do. Call it in a test file of any runner:
+ *
+ * @example
+ * import { describe, it } from 'node:test';
+ * eventStoreSuite(() => new MyStore(), { describe, it });
+ */
+export function eventStoreSuite(create: CreateEventStore, runner: SuiteRunner): void {
+  const parts: readonly [string, (test: Test) => void][] = [
+    ['append and read', appendAndRead],
+    ['conflicts', conflicts],
+    ['unique keys', uniqueKeys],
+    ['owners', owners],
+    ['list and remove', listAndRemove],
+  ];
+  for (const [name, part] of parts) {
+    runner.describe(`EventStore: ${name}`, () => {
+      part((title, body) => {
+        runner.it(title, async () => {
+          const store = await create();
+          const epoch = await store.claim('suite');
+          await body(new Probe(store, epoch));
+          await store.release('suite');
+        });
+      });
+    });
+  }
+}
+
+type Test = (title: string, body: (probe: Probe) => Promise<void>) => void;
+
+/** A store with a claim on it, and shorter words for what tests do with it. */
+class Probe {
+  readonly store: EventStore;
+  readonly epoch: number;
+
+  constructor(store: EventStore, epoch: number) {
+    this.store = store;
+    this.epoch = epoch;
+  }
+
+  batch(stream: string, expectedSeq: number, count = 1, uniqueKeys?: readonly string[]): StreamAppend {
+    const records = Array.from({ length: count }, (_, i) => recordOf(stream, expectedSeq + 1 + i));
+    const append = { stream, expectedSeq, epoch: this.epoch, records };
+    return uniqueKeys === undefined ? append : { ...append, uniqueKeys };
+  }
+
+  async append(...batch: StreamAppend[]): Promise<void> {
+    await this.store.append(batch);
+  }
+
+  async refused(...batch: StreamAppend[]): Promise<void> {
+    assert.equal(await codeOf(() => this.store.append(batch)), CONFLICT);
+  }
+
+  async seqs(stream: string, fromSeq = 1, limit = 1_000): Promise<number[]> {
+    return (await this.store.read({ stream, fromSeq, limit })).map((record) => record.seq);
+  }
+
+  async streams(prefix = ''): Promise<string[]> {
+    return (await this.store.list({ prefix, limit: 1_000 })).map((info) => info.stream);
+  }
+}
+
+function recordOf(stream: string, seq: number): EventRecord {
+  const payload = {
+    type: `T${seq}`,
+    seq,
+    at: 1_000 + seq,
+    nested: { list: [1, 'two', null, { three: 3.5 }], text: 'ü€😀' },
+  };
+  return { stream, seq, type: `T${seq}`, at: 1_000 + seq, schemaVersion: 1 + (seq % 3), payload };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+}
+
+function appendAndRead(test: Test): void {
+  test('gives back what was written, every field of it, in order', async (probe) => {
+    await probe.append(probe.batch('a', 0, 3));
+    await probe.append(probe.batch('a', 3, 2));
+    const records = await probe.store.read({ stream: 'a', fromSeq: 1, limit: 10 });
+    assert.deepEqual(
+      [...records],
+      range(1, 5).map((seq) => recordOf('a', seq)),
+    );
+  });
+
+  test('reads from a place, at most so many, and nothing behind the end', async (probe) => {
+    await probe.append(probe.batch('a', 0, 10));
+    assert.deepEqual(await probe.seqs('a', 4, 3), [4, 5, 6]);
+    assert.deepEqual(await probe.seqs('a', 9, 5), [9, 10]);
+    assert.deepEqual(await probe.seqs('a', 11, 5), []);
+    assert.deepEqual(await probe.seqs('unknown'), []);
+  });
+
+  test('writes several streams together', async (probe) => {
+    await probe.append(probe.batch('a', 0, 2), probe.batch('b', 0, 1));
+    await probe.append(probe.batch('b', 1, 2), probe.batch('c', 0, 1), probe.batch('a', 2, 1));
+    assert.deepEqual(
+      [await probe.seqs('a'), await probe.seqs('b'), await probe.seqs('c')],
+      [[1, 2, 3], [1, 2, 3], [1]],
+    );
+  });
+
+  test('does not let a reader change what it keeps', async (probe) => {
+    await probe.append(probe.batch('a', 0, 2));
+    const records = (await probe.store.read({ stream: 'a', fromSeq: 1, limit: 10 })) as EventRecord[];
+    // An answer may be frozen; if it is not, it must be the reader's own.
+    if (!Object.isFrozen(records)) records.splice(0);
+    assert.deepEqual(await probe.seqs('a'), [1, 2]);
+  });
+
+  test('does not look again at what the writer gave it', async (probe) => {
+    const batch = probe.batch('a', 0, 2);
+    await probe.append(batch);
+    (batch.records as EventRecord[]).pop();
+    assert.deepEqual(await probe.seqs('a'), [1, 2]);
+  });
+
+  test('keeps a long stream', async (probe) => {
+    for (let written = 0; written < 3_000; written += 600) await probe.append(probe.batch('a', written, 600));
+    assert.deepEqual(await probe.seqs('a', 2_990), range(2_990, 3_000));
+  });
+}
+
+function conflicts(test: Test): void {
+  test('refuses an expectedSeq that is not that of the last record', async (probe) => {
+    await probe.append(probe.batch('a', 0, 2));
+    for (const expectedSeq of [0, 1, 3]) await probe.refused(probe.batch('a', expectedSeq));
+    await probe.refused(probe.batch('new', 1));
+    assert.deepEqual(await probe.seqs('a'), [1, 2]);
+    assert.deepEqual(await probe.streams(), ['a']);
+  });
+
+  test('writes nothing of a batch of which one part is refused', async (probe) => {
+    await probe.append(probe.batch('a', 0, 2));
+    await probe.refused(probe.batch('b', 0, 1, ['key']), probe.batch('a', 2, 1), probe.batch('c', 7, 1));
+    assert.deepEqual(await probe.seqs('a'), [1, 2]);
+    assert.deepEqual(await probe.streams(), ['a']);
+    assert.equal(await probe.store.findKey('key'), undefined);
+  });
+
+  test('lets one of two appends win that begin at the same place', async (probe) => {
+    const codes = await Promise.all([
+      codeOf(() => probe.store.append([probe.batch('a', 0, 1)])),
+      codeOf(() => probe.store.append([probe.batch('a', 0, 2)])),
+    ]);
+    assert.deepEqual([...codes].sort(), [CONFLICT, undefined]);
+    assert.deepEqual(await probe.seqs('a'), codes[0] === undefined ? [1] : [1, 2]);
+  });
+
+  test('refuses the epoch of an owner that is no longer one', async (probe) => {
+    await probe.append(probe.batch('a', 0));
+    await probe.store.release('suite');
+    const epoch = await probe.store.claim('other');
+    await probe.refused(probe.batch('a', 1));
+    await probe.refused({ ...probe.batch('a', 1), epoch: epoch + 1 });
+    await probe.store.append([{ ...probe.batch('a', 1), epoch }]);
+    assert.deepEqual(await probe.seqs('a'), [1, 2]);
+    await probe.store.release('other');
+  });
+}
+
+function uniqueKeys(test: Test): void {
+  test('binds a key to its stream', async (probe) => {
+    assert.equal(await probe.store.findKey('k1'), undefined);
+    await probe.append(probe.batch('a', 0, 1, ['k1', 'k2']), probe.batch('b', 0, 1, ['k3']));
+    assert.deepEqual(
+      [await probe.store.findKey('k1'), await probe.store.findKey('k2'), await probe.store.findKey('k3')],
+      ['a', 'a', 'b'],
+    );
+  });
+
+  test('refuses a key that is taken, by whomever', async (probe) => {
+    await probe.append(probe.batch('a', 0, 1, ['k']));
+    await probe.refused(probe.batch('b', 0, 1, ['k']));
+    await probe.refused(probe.batch('a', 1, 1, ['k']));
+    await probe.refused(probe.batch('b', 0, 1, ['fresh']), probe.batch('c', 0, 1, ['k']));
+    assert.equal(await probe.store.findKey('fresh'), undefined);
+    assert.deepEqual(await probe.streams(), ['a']);
+  });
+
+  test('refuses a key that two streams of one batch want', async (probe) => {
+    await probe.refused(probe.batch('a', 0, 1, ['k']), probe.batch('b', 0, 1, ['k']));
+    assert.equal(await probe.store.findKey('k'), undefined);
+  });
+
+  test('takes a key for what it is, whatever it is called', async (probe) => {
+    const names = ['__proto__', 'constructor', 'ü', 'a/b', 'A/B'];
+    for (const name of names) await probe.append(probe.batch(name, 0, 1, [name]));
+    for (const name of names) {
+      assert.equal(await probe.store.findKey(name), name);
+      assert.deepEqual(await probe.seqs(name), [1]);
+    }
+    assert.equal(await probe.store.findKey('toString'), undefined);
+  });
+}
+
+function owners(test: Test): void {
+  test('has one owner at a time', async (probe) => {
+    assert.equal(await codeOf(() => probe.store.claim('other')), 'STORE_OWNED');
+    await probe.store.release('other');
+    assert.equal(await codeOf(() => probe.store.claim('other')), 'STORE_OWNED');
+    await probe.append(probe.batch('a', 0));
+  });
+
+  test('gives each claim a greater epoch', async (probe) => {
+    const epochs = [probe.epoch];
+    for (let i = 0; i < 3; i++) {
+      await probe.store.release(i === 0 ? 'suite' : `owner ${i - 1}`);
+      epochs.push(await probe.store.claim(`owner ${i}`));
+    }
+    assert.deepEqual(
+      epochs,
+      [...new Set(epochs)].sort((a, b) => a - b),
+    );
+    await probe.store.release('owner 2');
+  });
+}
+
+function listAndRemove(test: Test): void {
+  test('lists streams in the order of their creation, with their last record', async (probe) => {
+    await probe.append(probe.batch('run:z', 0, 2), probe.batch('other', 0, 1));
+    await probe.append(probe.batch('run:a', 0, 1));
+    await probe.append(probe.batch('run:z', 2, 3));
+    assert.deepEqual(
+      [...(await probe.store.list({ prefix: 'run:', limit: 10 }))],
+      [
+        { stream: 'run:z', lastSeq: 5, lastType: 'T5' },
+        { stream: 'run:a', lastSeq: 1, lastType: 'T1' },
+      ],
+    );
+    assert.deepEqual(await probe.streams(), ['run:z', 'other', 'run:a']);
+    assert.deepEqual(await probe.streams('none'), []);
+  });
+
+  test('lists page by page', async (probe) => {
+    const names = range(1, 25).map((i) => `s${(i * 7) % 26}`);
+    for (const name of names) await probe.append(probe.batch(name, 0));
+    const seen: string[] = [];
+    for (let after: string | undefined; ; after = seen[seen.length - 1]) {
+      const request = { prefix: 's', limit: 10, ...(after === undefined ? undefined : { after }) };
+      const page = await probe.store.list(request);
+      seen.push(...page.map((info) => info.stream));
+      if (page.length < 10) break;
+    }
+    assert.deepEqual(seen, names);
+  });
+
+  test('forgets streams with their keys, and lets them begin anew', async (probe) => {
+    await probe.append(probe.batch('a', 0, 3, ['k']), probe.batch('b', 0, 1, ['l']));
+    await probe.store.remove(['a', 'unknown']);
+    assert.deepEqual(await probe.seqs('a'), []);
+    assert.deepEqual(await probe.streams(), ['b']);
+    assert.equal(await probe.store.findKey('k'), undefined);
+    assert.equal(await probe.store.findKey('l'), 'b');
+    await probe.refused(probe.batch('a', 3));
+    await probe.append(probe.batch('a', 0, 1, ['k']));
+    assert.deepEqual(await probe.streams(), ['b', 'a']);
+  });
+}

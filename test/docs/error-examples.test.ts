@@ -1,0 +1,51 @@
+import { ERROR_CODES, type ErrorCode } from '@taskmaster-ai/orchestrator';
+import { describe, expect, it } from 'vitest';
+import { ERROR_EXAMPLES, provoke } from '../support/error-examples.ts';
+import { readDocument } from './read-markdown.ts';
+
+/** Codes that no call from outside ends with; docs/errors.md says where they are met. */
+const INNER: readonly ErrorCode[] = [
+  'WORKFLOW_NOT_FOUND',
+  'RUN_FINISHED',
+  'ATTEMPT_STALE',
+  'TRANSITION_ILLEGAL',
+  'INTERNAL',
+];
+
+const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+const sections = new Map(
+  readDocument('docs/errors.md')
+    .text.split(/^### /m)
+    .slice(1)
+    .map((section) => [section.slice(0, section.indexOf('\n')).trim(), section] as const),
+);
+
+/** A message without random ids. */
+function masked(message = ''): string {
+  return message.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…');
+}
+
+describe('docs/errors.md', () => {
+  it('has a section for each code, in the order of the catalogue', () => {
+    expect([...sections.keys()]).toEqual(codes);
+  });
+
+  it.each(codes)('says of %s when it is thrown, what it reads like and what to do', (code) => {
+    const section = sections.get(code) ?? '';
+    expect(section).toContain('\nWhen: ');
+    expect(section).toMatch(/\n```text\n.+\n```\n/);
+    expect(section).toContain('\nDo: ');
+    expect(section.includes('\nRetryable.'), 'retryable').toBe(ERROR_CODES[code].retryable);
+  });
+
+  it('has an example for each code that can be met from outside', () => {
+    expect(codes.filter((code) => ERROR_EXAMPLES[code] === undefined)).toEqual(INNER);
+  });
+
+  it.each(Object.keys(ERROR_EXAMPLES) as ErrorCode[])('quotes the message of %s as it is', async (code) => {
+    const error = await provoke(code);
+    const quoted = /\n```text\n(.+)\n```\n/.exec(sections.get(code) ?? '')?.[1];
+    expect({ code: error.code, message: masked(quoted) }).toEqual({ code, message: masked(error.message) });
+    expect(error.retryable).toBe(ERROR_CODES[code].retryable);
+  });
+});

@@ -1,0 +1,238 @@
+/** One way to each error that can be met from outside, with the same ids every time: docs/errors.md quotes them. */
+import {
+  type Clock,
+  defineWorkflow,
+  type ErrorCode,
+  type EventRecord,
+  MemoryStore,
+  Orchestrator,
+  OrchestratorError,
+  type OrchestratorOptions,
+  type ReadRequest,
+  task,
+} from '@taskmaster-ai/orchestrator';
+import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
+import { refusal, rejection } from './errors.ts';
+
+/** What an example is given: how to open an orchestrator that is closed afterwards. */
+export interface Stage {
+  open(options?: OrchestratorOptions): Promise<Orchestrator>;
+}
+
+/** Brings about one error. */
+export type Example = (stage: Stage) => OrchestratorError | Promise<OrchestratorError>;
+
+const parse = task('parse', { run: () => 1 });
+const report = defineWorkflow('report', { tasks: [parse] });
+const nap = task('nap', { run: ({ clock }) => clock.sleep('1h') });
+
+/** The cause of the failure of a run of one task. */
+async function causeOf(
+  stage: Stage,
+  failing: Parameters<Orchestrator['scheduleTask']>[0],
+): Promise<OrchestratorError> {
+  const run = await (await stage.open()).scheduleTask(failing);
+  const { cause } = await rejection(run.result());
+  if (!OrchestratorError.is(cause)) throw new Error('the cause is no error of ours', { cause });
+  return cause;
+}
+
+/** A store whose records come back changed. */
+class ChangedStore extends MemoryStore {
+  readonly #change: (record: EventRecord) => EventRecord;
+
+  constructor(change: (record: EventRecord) => EventRecord) {
+    super();
+    this.#change = change;
+  }
+
+  override read(request: ReadRequest): readonly EventRecord[] {
+    return super.read(request).map((record) => this.#change(record));
+  }
+}
+
+/** What an orchestrator says that opens a store in which a run was left unfinished, and which was changed since. */
+async function afterReopening(
+  stage: Stage,
+  change: (record: EventRecord) => EventRecord,
+): Promise<OrchestratorError> {
+  const store = new ChangedStore(change);
+  const napping = defineWorkflow('napping', { tasks: [nap] });
+  const first = await stage.open({ store });
+  await first.manageWorkflow(napping);
+  await first.close({ grace: 0 });
+  return rejection(stage.open({ store, workflows: [napping] }));
+}
+
+export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
+  DEFINITION_INVALID: () => refusal(() => defineWorkflow('report', { tasks: ['parse'] as never })),
+  ID_INVALID: () => refusal(() => task('pages/parse', { run: () => 1 })),
+  ID_DUPLICATE: async (stage) => {
+    const twice = defineWorkflow('report', { tasks: [parse, task('parse', { run: () => 2 })] });
+    return rejection((await stage.open()).manageWorkflow(twice));
+  },
+  DEPENDENCY_INVALID: () => refusal(() => task('write', { dependencies: 'parse' as never, run: () => 1 })),
+  DEPENDENCY_UNKNOWN: async (stage) => {
+    const write = task('write', { dependencies: ['prase'], run: () => 1 });
+    return rejection(
+      (await stage.open()).manageWorkflow(defineWorkflow('report', { tasks: [parse, write] })),
+    );
+  },
+  DEPENDENCY_SELF: async (stage) => {
+    const write = task('write', { dependencies: ['write'], run: () => 1 });
+    return rejection((await stage.open()).manageWorkflow(defineWorkflow('report', { tasks: [write] })));
+  },
+  DEPENDENCY_CYCLE: async (stage) => {
+    const node = (id: string, before: string) => task(id, { dependencies: [before], run: () => 1 });
+    const ring = [node('search', 'write'), node('parse', 'search'), node('write', 'parse')];
+    return rejection((await stage.open()).manageWorkflow(defineWorkflow('report', { tasks: ring })));
+  },
+  HANDLER_INVALID: () => refusal(() => task('write', { description: 'writes the report' })),
+  HANDLER_UNKNOWN: async (stage) => {
+    const orchestrator = await stage.open({ handlers: { parse: () => 1 } });
+    return rejection(orchestrator.scheduleTask(task('parse', { handler: 'prase' })));
+  },
+  OPTION_UNKNOWN: () => refusal(() => task('write', { retries: 3, run: () => 1 } as never)),
+  OPTION_INVALID: () => refusal(() => task('write', { timeout: '5', run: () => 1 })),
+  OPTION_CONFLICT: () => refusal(() => task('write', { run: () => 1, handler: 'write' })),
+  LIMIT_EXCEEDED: () =>
+    refusal(() => task('write', { tags: new Array<string>(100).fill('draft'), run: () => 1 })),
+  VALUE_UNSERIALISABLE: (stage) =>
+    causeOf(stage, task('fetch', { run: () => ({ rows: [{ load: () => 'a page' }] }) })),
+  INPUT_INVALID: async (stage) => {
+    const validate = () => ({ issues: [{ message: 'expected a string', path: ['topic'] }] });
+    const schema = { '~standard': { version: 1 as const, vendor: 'docs', validate } };
+    const checked = defineWorkflow('report', { tasks: [parse], input: schema });
+    return rejection((await stage.open()).manageWorkflow(checked, { input: { topic: 5 } }));
+  },
+  RUN_NOT_FOUND: async (stage) => {
+    const orchestrator = await stage.open();
+    return refusal(() => orchestrator.getRun('run-99'));
+  },
+  RUN_FAILED: async (stage) => {
+    const fails = task('write', {
+      run: () => {
+        throw new Error('the disk is full');
+      },
+    });
+    return rejection((await (await stage.open()).scheduleTask(fails)).result());
+  },
+  RUN_CANCELLED: async (stage) => {
+    const run = await (await stage.open()).scheduleTask(nap);
+    await run.cancel(new Error('no longer wanted'));
+    return rejection(run.result());
+  },
+  RUN_RELEASED: async (stage) => {
+    const run = await (await stage.open()).manageWorkflow(report);
+    await run.result();
+    run.release();
+    return rejection(run.result());
+  },
+  SELF_WAIT: async (stage) => {
+    const orchestrator = await stage.open();
+    const waits = task('waits', { run: async ({ runId }) => orchestrator.getRun(runId).result() });
+    const error = await rejection((await orchestrator.scheduleTask(waits)).result());
+    return error.cause as OrchestratorError;
+  },
+  TASK_NOT_FOUND: async (stage) => {
+    const run = await (await stage.open()).manageWorkflow(report);
+    return rejection(run.cancelTask('prase'));
+  },
+  TASK_TIMEOUT: (stage) =>
+    causeOf(stage, task('fetch', { timeout: '30s', run: ({ clock }) => clock.sleep('1h') })),
+  TASK_CANCELLED: async (stage) => {
+    const run = await (await stage.open()).scheduleTask(nap);
+    await run.cancelTask('nap');
+    return (await rejection(run.result())).cause as OrchestratorError;
+  },
+  CONDITION_FAILED: (stage) =>
+    causeOf(stage, task('publish', { when: (() => 'yes') as never, run: () => 1 })),
+  RESOURCE_UNKNOWN: async (stage) => {
+    const orchestrator = await stage.open({ resources: { gpu: 2 } });
+    return rejection(
+      orchestrator.scheduleTask(task('train', { resourceRequirements: { gpus: 1 }, run: () => 1 })),
+    );
+  },
+  RESOURCE_AMOUNT_INVALID: () =>
+    refusal(() => task('train', { resourceRequirements: { gpu: 0 }, run: () => 1 })),
+  RESOURCE_UNSCHEDULABLE: async (stage) => {
+    const orchestrator = await stage.open({ resources: { gpu: 2 } });
+    return rejection(
+      orchestrator.scheduleTask(task('train', { resourceRequirements: { gpu: 4 }, run: () => 1 })),
+    );
+  },
+  LOCK_CONFLICT: () =>
+    refusal(() => task('write', { locks: ['report', { name: 'report', mode: 'shared' }], run: () => 1 })),
+  GRANT_RELEASED: async (stage) => {
+    const grant = await (await stage.open()).concurrency.acquireLock('report');
+    grant.release();
+    return refusal(() => grant.release());
+  },
+  WAIT_TIMEOUT: async (stage) => {
+    const { concurrency } = await stage.open();
+    await concurrency.acquireLock('report');
+    return rejection(concurrency.acquireLock('report', { timeout: '5s' }));
+  },
+  WAIT_ABORTED: async (stage) => {
+    const { concurrency } = await stage.open();
+    return rejection(concurrency.acquireLock('report', { signal: AbortSignal.abort() }));
+  },
+  QUEUE_FULL: async (stage) => {
+    const { concurrency } = await stage.open();
+    await concurrency.acquireLock('report');
+    for (let i = 0; i < 100_000; i++) concurrency.acquireLock('report').catch(() => {});
+    return rejection(concurrency.acquireLock('report'));
+  },
+  ORCHESTRATOR_CLOSED: async (stage) => {
+    const orchestrator = await stage.open();
+    await orchestrator.close();
+    return rejection(orchestrator.manageWorkflow(report));
+  },
+  STORE_CONFLICT: () => {
+    const store = new MemoryStore();
+    const epoch = store.claim('docs');
+    return refusal(() => store.append([{ stream: 'run:run-1', expectedSeq: 4, epoch, records: [] }]));
+  },
+  STORE_OWNED: async (stage) => {
+    const store = new MemoryStore();
+    await stage.open({ store });
+    return rejection(stage.open({ store }));
+  },
+  STORE_UNAVAILABLE: async (stage) => {
+    const appends = [{ at: 2, times: Number.POSITIVE_INFINITY, fault: 'refuse' as const }];
+    const orchestrator = await stage.open({ store: new ScriptedStore(new MemoryStore(), { appends }) });
+    const run = await orchestrator.manageWorkflow(defineWorkflow('napping', { tasks: [nap] }));
+    return rejection(run.result());
+  },
+  EVENT_UNKNOWN: (stage) => afterReopening(stage, (record) => ({ ...record, schemaVersion: 7 })),
+  HISTORY_INVALID: (stage) =>
+    afterReopening(stage, (record) => ({
+      ...record,
+      payload: { ...(record.payload as object), seq: record.seq + 1 },
+    })),
+};
+
+/** Brings one of them about. */
+export async function provoke(code: ErrorCode): Promise<OrchestratorError> {
+  const example = ERROR_EXAMPLES[code];
+  if (example === undefined) throw new Error(`there is no example of ${code}`);
+  const opened: Orchestrator[] = [];
+  const clock: Clock = new VirtualClock();
+  let runs = 0;
+  const stage: Stage = {
+    open: async (options) => {
+      const orchestrator = await Orchestrator.open({
+        clock,
+        idSource: { nextRunId: () => `run-${++runs}` },
+        ...options,
+      });
+      opened.push(orchestrator);
+      return orchestrator;
+    },
+  };
+  try {
+    return await example(stage);
+  } finally {
+    for (const orchestrator of opened) await orchestrator.close({ grace: 0 });
+  }
+}
