@@ -7,7 +7,7 @@ import { type GuardedValue, SIZE_HINT, type ValueRefusal, Walker } from './value
 
 export { copyGuarded } from './copy-guarded.ts';
 export { describeName, describeValue, quote } from './describe-value.ts';
-export { isPrimitive, type Primitive } from './value-kinds.ts';
+export { isPrimitive } from './value-kinds.ts';
 export type { GuardedValue, ValueRefusal } from './value-walker.ts';
 
 /** How much {@link guardValue} accepts. */

@@ -164,3 +164,11 @@ export const EVENT_SCHEMA_VERSIONS: Readonly<Record<RunEventType, number>> = {
   ScopeOpened: 1,
   ScopeClosed: 1,
 };
+
+const ALL_AT_FIRST = Object.values(EVENT_SCHEMA_VERSIONS).every((version) => version === 1);
+
+/** The current version of the shape of an event. */
+export function schemaVersionOf(type: RunEventType): number {
+  // A look-up by a changing name is slow, and as long as nothing has changed there is nothing to look up.
+  return ALL_AT_FIRST ? 1 : EVENT_SCHEMA_VERSIONS[type];
+}

@@ -170,7 +170,7 @@ export function createScope(
     status: new Uint8Array(plan.size),
     unmet: plan.unmet.slice(),
     attempts: new Int32Array(plan.size),
-    outputs: [],
+    outputs: new Array<unknown>(plan.size),
     effective: undefined,
     open: plan.size,
     closed: false,
@@ -193,6 +193,13 @@ export function locate(state: RunState, path: TaskPath): boolean {
   state.cursorScope = scope as ScopeState;
   state.cursorIndex = index;
   return true;
+}
+
+/** Points the cursor at a task that is known already, so that the commands on it need no look-up. */
+export function pointAt(state: RunState, scope: ScopeState, index: number, path: TaskPath): void {
+  state.cursorPath = path;
+  state.cursorScope = scope;
+  state.cursorIndex = index;
 }
 
 /** The path of a task. */

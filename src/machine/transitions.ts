@@ -50,9 +50,18 @@ const MOVES: Readonly<Record<MovingEventType, { readonly to: StatusCode; readonl
   TaskCancelled: { to: CANCELLED, from: (1 << CREATED) | (1 << IN_PROGRESS) | (1 << RETRYING) },
 };
 
+const STARTED = MOVES.TaskStarted;
+const DONE = MOVES.TaskCompleted;
+
+/** The two events of every task are told apart by comparison, which is faster than a look-up by a changing name. */
+function moveOf(type: MovingEventType): { readonly to: StatusCode; readonly from: number } {
+  if (type === 'TaskStarted') return STARTED;
+  return type === 'TaskCompleted' ? DONE : MOVES[type];
+}
+
 /** Whether the event may follow when a task has this status. */
 export function isLegal(type: MovingEventType, from: number): boolean {
-  return (MOVES[type].from & (1 << from)) !== 0;
+  return (moveOf(type).from & (1 << from)) !== 0;
 }
 
 /** Whether nothing can follow. */
@@ -67,5 +76,5 @@ export function statusName(status: number): TaskStatus {
 
 /** The status that an event leads to. */
 export function targetOf(type: MovingEventType): StatusCode {
-  return MOVES[type].to;
+  return moveOf(type).to;
 }

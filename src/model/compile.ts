@@ -68,8 +68,9 @@ function gather(workflow: AnyWorkflow, at: string): { tasks: AnyTask[]; indexOf:
   const indexOf = new Map<string, number>();
   for (let i = 0; i < tasks.length; i++) {
     const id = (tasks[i] as AnyTask).taskId;
-    if (indexOf.has(id)) throw duplicate(id, `${at}/tasks/${i}`);
     indexOf.set(id, i);
+    // One look-up instead of two: an id that is known leaves the size as it was.
+    if (indexOf.size === i) throw duplicate(id, `${at}/tasks/${i}`);
   }
   for (let i = 0; i < tasks.length; i++) {
     const specs = (tasks[i] as AnyTask).dependencySpecs;

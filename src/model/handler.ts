@@ -1,4 +1,3 @@
-import type { OrchestratorError } from './errors.ts';
 import type { TaskFailure } from './failure.ts';
 import type { TaskPath } from './path.ts';
 
@@ -85,6 +84,3 @@ export type SettledOutcome<Out> =
   | { readonly status: 'completed'; readonly output: Out }
   | { readonly status: 'failed'; readonly failure: TaskFailure }
   | { readonly status: 'skipped' | 'cancelled' };
-
-/** The reason of an abort that the orchestrator itself causes. */
-export type AbortCause = OrchestratorError;

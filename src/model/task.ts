@@ -137,9 +137,6 @@ const KEYS: ReadonlySet<string> = new Set([
   'metadata',
 ]);
 
-/** The keys that a task in plain data may have beside `taskId`. */
-export const TASK_OPTION_KEYS = KEYS;
-
 type AnyTaskOptions = TaskOptions<never, unknown, DependencyInput>;
 
 /**

@@ -224,7 +224,7 @@ function forget(runs: readonly LiveRun[], persistence: PersistenceManager, logge
     run.notifyReaders();
   }
   if (persistence.isDurable) return;
-  Promise.resolve(persistence.remove(runs.map((run) => run.runId))).catch((error: unknown) =>
-    logger.error({ error }, 'released runs could not be removed'),
-  );
+  const removed = persistence.remove(runs.map((run) => run.runId));
+  if (removed === undefined) return;
+  removed.catch((error: unknown) => logger.error({ error }, 'released runs could not be removed'));
 }

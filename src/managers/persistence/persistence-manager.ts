@@ -8,7 +8,7 @@
  * P2  An append covers all or nothing of its group.
  * P3  A store that answers at once is answered at once: no promise is made.
  */
-import { EVENT_SCHEMA_VERSIONS, type RunEvent } from '../../machine/events.ts';
+import { type RunEvent, schemaVersionOf } from '../../machine/events.ts';
 import type { EventRecord, EventStore, StreamAppend, StreamInfo } from '../../ports/event-store.ts';
 
 /** The events of one run that are to be written together. */
@@ -128,7 +128,7 @@ function toRecord(stream: string, event: RunEvent): EventRecord {
     seq: event.seq,
     type: event.type,
     at: event.at,
-    schemaVersion: EVENT_SCHEMA_VERSIONS[event.type],
+    schemaVersion: schemaVersionOf(event.type),
     payload: event,
   };
 }

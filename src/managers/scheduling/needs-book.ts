@@ -66,9 +66,16 @@ export class NeedsBook {
       shared.push({ row: this.#workflowRow(plan, plan.concurrency), amount: 1 });
     // Most tasks share one object of policies, so most look-ups end here.
     const byPolicies = new Map<TaskPolicies, Group>();
-    const groups: Group[] = [];
+    const groups: Group[] = new Array(plan.size);
+    let lastPolicies: TaskPolicies | undefined;
+    let lastGroup: Group | undefined;
     for (let i = 0; i < plan.size; i++) {
       const task = plan.tasks[i] as AnyTask;
+      // Mostly the one before it has the same, and then not even a look-up is needed.
+      if (task.policies === lastPolicies && lastGroup !== undefined) {
+        groups[i] = lastGroup;
+        continue;
+      }
       let group = byPolicies.get(task.policies);
       if (group === undefined) {
         group = this.#groupOf(
@@ -78,7 +85,9 @@ export class NeedsBook {
         );
         byPolicies.set(task.policies, group);
       }
-      groups.push(group);
+      groups[i] = group;
+      lastPolicies = task.policies;
+      lastGroup = group;
     }
     const bound = { groups, children: this.#bindChildren(plan) };
     this.#bound.set(plan, bound);

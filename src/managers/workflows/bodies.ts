@@ -30,7 +30,7 @@ export class Bodies {
     if (--this.#count > 0) return;
     this.#letGo?.();
     this.#letGo = undefined;
-    for (const waiter of this.#waiting.splice(0)) waiter();
+    if (this.#waiting.length > 0) for (const waiter of this.#waiting.splice(0)) waiter();
   }
 
   /** Calls back when no body runs; at once if none does. */

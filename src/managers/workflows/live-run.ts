@@ -84,8 +84,6 @@ export class LiveRun implements ScheduledRun {
   /** Nothing of it starts; the ready tasks wait in `held`. */
   isHeld = false;
   readonly held: { readonly scope: ScopeState; readonly index: number }[] = [];
-  /** What was thrown by the last failed attempt of a task, as it was thrown; by path. */
-  readonly thrown = new Map<string, unknown>();
   /** The reason given to `cancel`, as it was given. */
   cancelReason: unknown;
   /** Why nothing more is known of it in this process. */
@@ -98,7 +96,9 @@ export class LiveRun implements ScheduledRun {
   isDiscarded = false;
   readonly #bound: BoundPlan;
   readonly #tickets: (Ticket | undefined)[][] = [];
-  readonly #readers = new Set<() => void>();
+  // Made when they are first needed: most runs fail nowhere and are read by nobody.
+  #thrown: Map<string, unknown> | undefined;
+  #readers: Set<() => void> | undefined;
   readonly #waiters: (() => void)[] = [];
   readonly #context: AsyncResource;
 
@@ -110,6 +110,12 @@ export class LiveRun implements ScheduledRun {
     this.#bound = parts.bound;
     this.state = initialState(parts.runId, parts.plan);
     this.#context = currentRun.run(this, createContext);
+  }
+
+  /** What was thrown by the last failed attempt of a task, as it was thrown; by path. */
+  get thrown(): Map<string, unknown> {
+    this.#thrown ??= new Map();
+    return this.#thrown;
   }
 
   groupOf(scope: ScopeState, index: number): Group {
@@ -128,7 +134,11 @@ export class LiveRun implements ScheduledRun {
 
   setTicket(scope: ScopeState, index: number, ticket: Ticket | undefined): void {
     let tickets = this.#tickets[scope.number];
-    if (tickets === undefined) this.#tickets[scope.number] = tickets = [];
+    if (tickets === undefined) {
+      // With all its places from the start: an array that begins at a high place would become a slow table.
+      tickets = new Array<Ticket | undefined>(scope.plan.size);
+      this.#tickets[scope.number] = tickets;
+    }
     tickets[index] = ticket;
   }
 
@@ -152,8 +162,9 @@ export class LiveRun implements ScheduledRun {
 
   /** Calls back whenever more events are durable, or the run is lost or released; returns how to stop it. */
   onProgress(reader: () => void): () => void {
+    this.#readers ??= new Set();
     this.#readers.add(reader);
-    return () => this.#readers.delete(reader);
+    return () => this.#readers?.delete(reader);
   }
 
   /** Calls back once, when the end of the run is durable or it is lost; at once if that is so already. */
@@ -169,7 +180,7 @@ export class LiveRun implements ScheduledRun {
   }
 
   notifyReaders(): void {
-    if (this.#readers.size === 0) return;
+    if (this.#readers === undefined || this.#readers.size === 0) return;
     for (const reader of [...this.#readers]) reader();
   }
 

@@ -17,7 +17,7 @@ import { Batch } from '../../base/batch.ts';
 import type { Refusal, RunCommand } from '../../machine/commands.ts';
 import type { RunEvent } from '../../machine/events.ts';
 import type { Instruction } from '../../machine/instructions.ts';
-import { pathIn, peekDetails } from '../../machine/state.ts';
+import { pathIn, peekDetails, pointAt } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -214,7 +214,9 @@ export class RunLoop {
       this.#gathering.addEffect(run, dispatch);
       return;
     }
-    const command: RunCommand = { type: 'StartTask', at: this.#now, path: pathIn(scope, index) };
+    const path = pathIn(scope, index);
+    pointAt(run.state, scope, index, path);
+    const command: RunCommand = { type: 'StartTask', at: this.#now, path };
     const refusal = step(run.state, command, this.#gathering.open(run), this.#instructions);
     if (refusal !== undefined) {
       this.#parts.attempts.end(ticket);
