@@ -40,6 +40,7 @@ export type SkipCause =
 /** Why a task was cancelled: by somebody, with the run, or because another task failed. */
 export type CancelCause = 'task_cancelled' | 'run_cancelled' | 'run_failed';
 
+/** The run exists: what it runs and with what input. Always the first event. */
 export interface RunCreated extends Fact<'RunCreated'> {
   readonly workflowId: string;
   readonly workflowVersion: number;
@@ -49,60 +50,77 @@ export interface RunCreated extends Fact<'RunCreated'> {
   /** The key under which it was started once only, if any. */
   readonly key?: string;
 }
+/** Its tasks may start. */
 export interface RunStarted extends Fact<'RunStarted'> {}
+/** Somebody paused it: nothing of it starts; what runs goes on. */
 export interface RunPaused extends Fact<'RunPaused'> {}
+/** Its tasks may start again. */
 export interface RunResumed extends Fact<'RunResumed'> {}
+/** Somebody cancelled it: nothing of it starts any more, and what runs is told to stop. */
 export interface RunCancelRequested extends Fact<'RunCancelRequested'> {
   readonly reason: TaskFailure;
 }
+/** The last event: all tasks have ended, and none failed in a way that fails the run. */
 export interface RunCompleted extends Fact<'RunCompleted'> {}
+/** The last event: all tasks have ended, and at least one failed, or was cancelled by itself. */
 export interface RunFailed extends Fact<'RunFailed'> {
   /** The task that failed first. */
   readonly path: TaskPath;
   readonly failure: TaskFailure;
 }
+/** The last event: all tasks have ended after the run was cancelled. */
 export interface RunCancelled extends Fact<'RunCancelled'> {
   readonly reason: TaskFailure;
 }
+/** An attempt has all its needs; its body runs once this is durable. */
 export interface TaskStarted extends AttemptFact<'TaskStarted'> {
   /** When this attempt runs out of time, if it has a limit. */
   readonly timeoutAt?: number;
   /** When the task as a whole runs out of time, if it has a limit. */
   readonly deadlineAt?: number;
 }
+/** The body ended well; dependents see this output, now and after any recovery. */
 export interface TaskCompleted extends AttemptFact<'TaskCompleted'> {
   readonly output: unknown;
 }
+/** The task failed for good. */
 export interface TaskFailed extends AttemptFact<'TaskFailed'> {
   readonly failure: TaskFailure;
   /** The body had not ended when its grace was over. */
   readonly abandoned?: true;
 }
+/** An attempt failed, and there will be another. */
 export interface TaskRetryScheduled extends AttemptFact<'TaskRetryScheduled'> {
   readonly failure: TaskFailure;
   /** When the next attempt may start. */
   readonly dueAt: number;
   readonly abandoned?: true;
 }
+/** The body was told to stop. */
 export interface TaskStopRequested extends AttemptFact<'TaskStopRequested'> {
   readonly cause: StopCause;
   readonly reason: TaskFailure;
 }
+/** The task ended without a result because it was not wanted any more. */
 export interface TaskCancelled extends AttemptFact<'TaskCancelled'> {
   readonly cause: CancelCause;
   /** Why, when somebody cancelled this task; the reason of a run is in `RunCancelRequested`. */
   readonly reason?: TaskFailure;
   readonly abandoned?: true;
 }
+/** The task ended without being started. */
 export interface TaskSkipped extends TaskFact<'TaskSkipped'> {
   readonly cause: SkipCause;
 }
+/** The handler told how far it is. */
 export interface TaskProgressed extends AttemptFact<'TaskProgressed'> {
   readonly progress: unknown;
 }
+/** Somebody changed the own priority of the task. */
 export interface TaskPriorityChanged extends TaskFact<'TaskPriorityChanged'> {
   readonly priority: number;
 }
+/** The `when` of the task was asked. */
 export interface ConditionEvaluated extends TaskFact<'ConditionEvaluated'> {
   readonly result: boolean;
   /** What the predicate threw; the task then fails without an attempt. */

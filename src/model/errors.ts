@@ -44,6 +44,7 @@ export class OrchestratorError extends Error {
     }
   }
 
+  /** Plain data for logs: without the stack and the cause. */
   toJSON(): Record<string, unknown> {
     return {
       name: this.name,

@@ -39,9 +39,13 @@ export interface HeldLocks {
 
 /** Four levels of log lines, each with the run, path and attempt added. */
 export interface HandlerLog {
+  /** For whoever looks for a fault. */
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** What happened. */
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** What may need somebody. */
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** What needs somebody. */
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 

@@ -43,6 +43,7 @@ export interface RetryPolicy {
   readonly factor: number;
   readonly maxDelayMs: number;
   readonly jitter: number;
+  /** Whether to try again after a failure; always when there is none. */
   readonly retryOn: ((failed: FailedAttempt) => boolean) | undefined;
 }
 

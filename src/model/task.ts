@@ -209,10 +209,12 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
     }
   }
 
+  /** For people; empty when none was given. */
   get description(): string {
     return this.policies.description;
   }
 
+  /** The agent that does it, if one was named. */
   get agentAssigned(): string | undefined {
     return this.policies.agentAssigned;
   }
@@ -227,10 +229,12 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
     return this.policies.estimatedDurationMs;
   }
 
+  /** Amounts by resource name. */
   get resourceRequirements(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.policies.resources.map(({ name, amount }) => [name, amount]));
   }
 
+  /** Locks with their modes, in the order of their names. */
   get locks(): readonly LockNeed[] {
     return this.policies.locks;
   }

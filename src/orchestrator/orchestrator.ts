@@ -236,6 +236,7 @@ export class Orchestrator {
     return this.#closing;
   }
 
+  /** Closes it, at the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

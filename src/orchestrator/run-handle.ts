@@ -35,6 +35,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
     this.#services = services;
   }
 
+  /** Unique over processes and time. */
   get runId(): string {
     return this.#run.runId;
   }
@@ -49,6 +50,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
     return this.#run.state.workflowVersion;
   }
 
+  /** How it stands now, as far as it is durable. */
   get status(): RunStatus {
     return durableStatus(this.#run, this.#services.undurable(this.#run));
   }

@@ -82,6 +82,7 @@ export class ScriptedStore implements EventStore {
     this.#options = options;
   }
 
+  /** Those of the store inside. */
   get capabilities(): StoreCapabilities {
     return this.#inner.capabilities;
   }

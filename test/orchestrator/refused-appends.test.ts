@@ -8,8 +8,8 @@ import { cook, SMALL_WORKFLOWS, type TaskRecipe } from '../support/small-workflo
 const FAULTS: readonly AppendFault[] = ['refuse', 'conflict', 'unknown', 'late'];
 const DELAYS: readonly StoreDelay[] = ['none', 0, 2];
 
-function essence({ status, outputs, failures }: Ended): unknown {
-  return { status, outputs, failures };
+function essence({ status, outputs, failures, answers }: Ended): unknown {
+  return { status, outputs, failures, answers };
 }
 
 describe('a fault at every append', () => {

@@ -1,11 +1,11 @@
 /** An orchestrator ends in the middle of runs, and another one goes on with them from the same store. */
 import {
-  type AnyWorkflow,
   defineWorkflow,
   MemoryStore,
   Orchestrator,
   type OrchestratorOptions,
   task,
+  type Workflow,
 } from '@taskmaster-ai/orchestrator';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -68,7 +68,7 @@ describe('opening a store with unfinished runs', () => {
   });
 
   it('finds it at every point of its log', async () => {
-    for (const small of SMALL_WORKFLOWS) {
+    for (const small of SMALL_WORKFLOWS.filter(({ drive }) => drive === undefined)) {
       const wanted = await runFaulty(small, { appendDelay: 1 });
       for (let kept = 1; kept < wanted.appends; kept++) {
         const inner = new MemoryStore();
@@ -101,7 +101,7 @@ describe('opening a store with unfinished runs', () => {
     const store = new MemoryStore();
     const clock = new VirtualClock({ auto: false });
     const ran: string[] = [];
-    const define = (): AnyWorkflow =>
+    const define = (): Workflow<unknown> =>
       defineWorkflow('w', {
         tasks: ['a', 'b', 'c'].map((id) =>
           task(id, {
@@ -123,7 +123,7 @@ describe('opening a store with unfinished runs', () => {
       workflows: [workflow],
     });
     first.pause();
-    const run = await first.manageWorkflow(workflow as ReturnType<typeof defineWorkflow>, {});
+    const run = await first.manageWorkflow(workflow);
     await run.setPriority('c', 5);
     await run.setPriority('a', 9);
     first.resume();
@@ -150,7 +150,7 @@ describe('opening a store with unfinished runs', () => {
     const store = new MemoryStore();
     const clock = new VirtualClock({ auto: false });
     const hang = (): Promise<never> => new Promise(() => {});
-    const define = (): AnyWorkflow =>
+    const define = (): Workflow<unknown> =>
       defineWorkflow('w', {
         failurePolicy: 'continue',
         tasks: [
@@ -161,7 +161,7 @@ describe('opening a store with unfinished runs', () => {
       });
     const workflow = define();
     const first = await open({ store, clock, workflows: [workflow] });
-    const run = await first.manageWorkflow(workflow as ReturnType<typeof defineWorkflow>);
+    const run = await first.manageWorkflow(workflow);
     await clock.advance('30s');
     await first.close({ grace: 0 });
     const second = await open({ store, clock: later(clock), workflows: [define()], cancelGrace: 0 });
@@ -176,11 +176,11 @@ describe('opening a store with unfinished runs', () => {
   it('goes on with a run that was being cancelled', async () => {
     const store = new MemoryStore();
     const hang = (): Promise<never> => new Promise(() => {});
-    const define = (): AnyWorkflow => defineWorkflow('w', { tasks: [task('a', { run: hang })] });
+    const define = (): Workflow<unknown> => defineWorkflow('w', { tasks: [task('a', { run: hang })] });
     const workflow = define();
     const clock = new VirtualClock({ auto: false });
     const first = await open({ store, clock, workflows: [workflow] });
-    const run = await first.manageWorkflow(workflow as ReturnType<typeof defineWorkflow>);
+    const run = await first.manageWorkflow(workflow);
     await run.cancel('enough');
     await first.close({ grace: 0 });
     const second = await open({ store, workflows: [define()] });
@@ -190,8 +190,7 @@ describe('opening a store with unfinished runs', () => {
   it('gives the run of a key to whoever asks again, running or ended', async () => {
     const store = new MemoryStore();
     let ran = 0;
-    const define = (): ReturnType<typeof defineWorkflow> =>
-      defineWorkflow('w', { tasks: [task('a', { run: () => ++ran })] }) as ReturnType<typeof defineWorkflow>;
+    const define = (): Workflow<unknown> => defineWorkflow('w', { tasks: [task('a', { run: () => ++ran })] });
     const workflow = define();
     const first = await open({ store, workflows: [workflow] });
     const run = await first.manageWorkflow(workflow, { key: 'once' });

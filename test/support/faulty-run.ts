@@ -14,6 +14,7 @@ export interface Ended {
   readonly status: SettledRun<unknown>['status'];
   readonly outputs: unknown;
   readonly failures: readonly string[];
+  readonly answers: readonly unknown[];
   readonly appends: number;
   readonly witness: Witness;
 }
@@ -36,6 +37,7 @@ export async function runFaulty(small: SmallWorkflow, script: ScriptedStoreOptio
     expect(inner.read({ stream: `run:${run.runId}`, fromSeq: 1, limit: 1 }), 'I9: acknowledged').toHaveLength(
       1,
     );
+    const answers = (await small.drive?.(run)) ?? [];
     const settled = await run.settled();
     expect(settled.status).not.toBe('lost');
     witness.judge(run.runId);
@@ -52,6 +54,7 @@ export async function runFaulty(small: SmallWorkflow, script: ScriptedStoreOptio
       status: settled.status,
       outputs: settled.outputs,
       failures: settled.failures.map(({ path, attempt }) => `${path} ${attempt}`),
+      answers,
       appends: store.appendCount,
       witness,
     };

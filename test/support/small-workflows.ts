@@ -3,6 +3,7 @@ import {
   defineWorkflow,
   type HandlerContext,
   type OrchestratorOptions,
+  type Run,
   settled,
   task,
   type Workflow,
@@ -15,6 +16,8 @@ export interface SmallWorkflow {
   readonly name: string;
   readonly options: OrchestratorOptions;
   define(witness: Witness): Workflow<unknown>;
+  /** What somebody asks of the run while it goes on, and the answers. */
+  drive?(run: Run<unknown>): Promise<readonly unknown[]>;
 }
 
 type Body = (context: HandlerContext<unknown, unknown>) => Promise<string> | string;
@@ -142,7 +145,60 @@ const timeLimits: SmallWorkflow = {
   },
 };
 
-export const SMALL_WORKFLOWS: readonly SmallWorkflow[] = [chain, diamond, retries, decisions, timeLimits];
+/** A run that somebody pauses, changes and resumes; the gate is opened by its priority, which all can see. */
+const commanded: SmallWorkflow = {
+  name: 'commands',
+  options: { concurrency: 1 },
+  define: (witness) => {
+    const gate = task('gate', {
+      run: witness.handler(async (context) => {
+        while (!opened.has(context.runId)) await nextTurn();
+        return 'open';
+      }),
+    });
+    const drop = task('drop', { dependencies: { gate }, run: witness.handler(atOnce, ['gate']) });
+    const last = task('last', { dependencies: { gate }, run: witness.handler(atOnce, ['gate']) });
+    const soon = task('soon', { dependencies: { gate }, run: witness.handler(afterTurns(1), ['gate']) });
+    return defineWorkflow('commanded', { tasks: [gate, drop, last, soon], failurePolicy: 'continue' });
+  },
+  drive: async (run) => {
+    const answers: unknown[] = [await run.pause()];
+    await run.setPriority('soon', 5);
+    opened.add(run.runId);
+    while (run.tasks()[0]?.status !== 'completed') await nextTurn();
+    answers.push(run.status, await run.cancelTask('drop'), await run.cancelTask('gate'));
+    answers.push(
+      run.tasks().map((view) => view.reason ?? view.status),
+      await run.resume(),
+    );
+    return answers;
+  },
+};
+
+const opened = new Set<string>();
+
+/** A run that is cancelled while a body is in progress. */
+const cancelled: SmallWorkflow = {
+  name: 'a cancellation',
+  options: { cancelGrace: 50 },
+  define: (witness) => {
+    const hears = task('hears', { run: witness.handler(afterMs(86_400_000)) });
+    const deaf = task('deaf', { run: witness.handler(afterTurns(30)) });
+    const never = task('never', { dependencies: { hears }, run: witness.handler(atOnce, ['hears']) });
+    return defineWorkflow('cancelled', { tasks: [hears, deaf, never] });
+  },
+  drive: async (run) => [await run.cancel('enough'), (await run.settled()).status, await run.cancel()],
+};
+
+export const SMALL_WORKFLOWS: readonly SmallWorkflow[] = [
+  chain,
+  diamond,
+  retries,
+  decisions,
+  timeLimits,
+  commanded,
+  cancelled,
+];
 
 /** A task of a random workflow. */
 export interface TaskRecipe {

@@ -34,12 +34,14 @@ function checkLocks(name: unknown, given: unknown, at: string): readonly LockNee
   return checkLockNeeds(list?.map((one) => ({ name: one, mode })) ?? asked, at);
 }
 
+/** Locks for code that is not a task, and the limit of tasks at once. An orchestrator has one. */
 export class ConcurrencyController {
   readonly #ledger: Ledger;
   readonly #claims: Claims;
   readonly #global: Row;
   readonly #wake: () => void;
 
+  /** @internal */
   constructor(ledger: Ledger, claims: Claims, global: Row, wake: () => void) {
     this.#ledger = ledger;
     this.#claims = claims;

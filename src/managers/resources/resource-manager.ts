@@ -81,11 +81,13 @@ export function checkGrant<Given extends Grant>(grant: Given, at: string): Given
   throw invalidOption(at, grant, 'a grant', 'Give back what the request for it resolved to.');
 }
 
+/** Resources: what there is, what is used, grants for code that is not a task. An orchestrator has one. */
 export class ResourceManager {
   readonly #ledger: Ledger;
   readonly #claims: Claims;
   readonly #wake: () => void;
 
+  /** @internal */
   constructor(ledger: Ledger, claims: Claims, wake: () => void) {
     this.#ledger = ledger;
     this.#claims = claims;

@@ -13,22 +13,29 @@ type Context = HandlerContext<unknown, Readonly<Record<string, unknown>>>;
  * find them there: export them by these names.
  */
 export const EXECUTOR_SUITE_HANDLERS = {
+  /** Ends at once. */
   returnsAtOnce: ({ inputData }: Context): unknown => ({ got: inputData }),
+  /** Ends in a later turn. */
   returnsLater: async ({ inputData }: Context): Promise<unknown> => {
     await new Promise((resolve) => setImmediate(resolve));
     return { got: inputData };
   },
+  /** Ends without an output. */
   returnsNothing: (): void => {},
+  /** Fails at once. */
   throwsAtOnce: (): never => {
     throw new Error('thrown at once');
   },
+  /** Fails in a later turn. */
   rejectsLater: async (): Promise<never> => {
     await new Promise((resolve) => setImmediate(resolve));
     throw new Error('rejected later');
   },
+  /** Throws a value that is not an error. */
   throwsNothing: (): never => {
     throw undefined;
   },
+  /** Ends only when it is told to stop. */
   waitsForItsSignal: ({ signal }: Context): Promise<string> =>
     new Promise((resolve) => {
       if (signal.aborted) resolve('stopped');

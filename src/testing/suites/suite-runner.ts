@@ -2,7 +2,9 @@ import { OrchestratorError } from '../../model/errors.ts';
 
 /** The two functions of a test runner that a conformance suite needs; those of vitest, node:test, mocha or jest fit. */
 export interface SuiteRunner {
+  /** Groups tests under a name. */
   describe(name: string, body: () => void): unknown;
+  /** One test. */
   it(name: string, body: () => void | Promise<void>): unknown;
 }
 
