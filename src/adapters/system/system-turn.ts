@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import type { HostTurn } from '../../ports/host-turn.ts';
 
 /** How long the loop may keep the event loop from turning, in milliseconds; well below the promised 50. */
