@@ -1,3 +1,4 @@
+import { EventEmitter } from 'eventemitter3';
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/machine/events.ts';
 import { EventHub, type ListenerFailed } from '../../src/managers/monitoring/event-hub.ts';
@@ -12,7 +13,10 @@ function setUp(): { readonly hub: EventHub; readonly lines: unknown[] } {
   const lines: unknown[] = [];
   const nothing = (): void => {};
   const error: Logger['error'] = (fields) => lines.push(fields.during);
-  return { hub: new EventHub({ debug: nothing, info: nothing, warn: nothing, error }), lines };
+  return {
+    hub: new EventHub({ debug: nothing, info: nothing, warn: nothing, error }, new EventEmitter()),
+    lines,
+  };
 }
 
 describe('EventHub', () => {
@@ -102,15 +106,18 @@ describe('EventHub', () => {
   });
 
   it('survives a logger that throws', () => {
-    const hub = new EventHub({
-      ...setUp(),
-      debug: () => {},
-      info: () => {},
-      warn: () => {},
-      error: () => {
-        throw new Error('no disk left');
+    const hub = new EventHub(
+      {
+        ...setUp(),
+        debug: () => {},
+        info: () => {},
+        warn: () => {},
+        error: () => {
+          throw new Error('no disk left');
+        },
       },
-    });
+      new EventEmitter(),
+    );
     hub.on('RunStarted', () => {
       throw new Error('first');
     });

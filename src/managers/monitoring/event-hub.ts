@@ -7,7 +7,7 @@
  * H2  A listener that throws is reported and does not keep any other from hearing.
  * H3  Nobody waits for a listener, and with no listener publishing costs nothing.
  */
-import { EventEmitter } from 'eventemitter3';
+import type { EventEmitter } from 'eventemitter3';
 import { EVENT_SCHEMA_VERSIONS, type RunEvent, type RunEventType } from '../../machine/events.ts';
 import { checkChoice, invalidOption, reading } from '../../model/checks.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -38,14 +38,16 @@ const EVENT_TYPES: readonly string[] = [...Object.keys(EVENT_SCHEMA_VERSIONS), '
 const MONITOR = 'an object with observe(event)';
 
 export class EventHub {
-  readonly #emitter = new EventEmitter();
+  readonly #emitter: EventEmitter;
   readonly #wrapped = new Map<string, Map<AnyListener, (event: unknown) => void>>();
   readonly #monitors = new Set<Monitor>();
   readonly #logger: Logger;
   #listening = 0;
 
-  constructor(logger: Logger) {
+  /** @param emitter - given, and not imported here, so that importing the package does not load it */
+  constructor(logger: Logger, emitter: EventEmitter) {
     this.#logger = logger;
+    this.#emitter = emitter;
   }
 
   /** Whether anybody hears. */

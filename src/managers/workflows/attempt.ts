@@ -204,7 +204,7 @@ export function takeIn(value: unknown, at: string, allowed: string): unknown {
   const guarded = guardValue(value);
   if (!guarded.ok)
     throw refuse('VALUE_UNSERIALISABLE', {
-      at: `${at}${guarded.pointer}`,
+      at: `${at}${guarded.pointer}`.trimEnd(),
       found: guarded.found,
       allowed,
       hint: sentence(guarded.hint),
