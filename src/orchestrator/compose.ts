@@ -29,6 +29,7 @@ import type { Executor } from '../ports/executor.ts';
 import type { IdSource } from '../ports/id-source.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
+import { guardLogger } from './guard-logger.ts';
 import type { CheckedOptions } from './options.ts';
 
 /** Everything an orchestrator is made of, joined. */
@@ -77,7 +78,7 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
 
 async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   const clock = options.clock ?? new SystemClock();
-  const logger = options.logger ?? silentLogger;
+  const logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
   // Named apart from runs: the ids of a counting source all go to runs.
   const persistence = new PersistenceManager(options.store ?? new MemoryStore(), new RandomIds().nextRunId());
   // Loaded when the first orchestrator is opened: it would be a third of the time that our own import takes.
@@ -226,7 +227,11 @@ function forget(runs: readonly LiveRun[], persistence: PersistenceManager, logge
     run.notifyReaders();
   }
   if (persistence.isDurable) return;
-  const removed = persistence.remove(runs.map((run) => run.runId));
-  if (removed === undefined) return;
-  removed.catch((error: unknown) => logger.error({ error }, 'released runs could not be removed'));
+  const complain = (error: unknown): void => logger.error({ error }, 'released runs could not be removed');
+  try {
+    const removed = persistence.remove(runs.map((run) => run.runId));
+    if (removed !== undefined) removed.catch(complain);
+  } catch (error) {
+    complain(error);
+  }
 }

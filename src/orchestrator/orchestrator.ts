@@ -7,6 +7,7 @@ import type { SchedulingPolicy } from '../managers/scheduling/policy.ts';
 import { LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import type { WorkflowVersion } from '../managers/workflows/workflow-registry.ts';
 import { checkFunction } from '../model/checks.ts';
+import { compile } from '../model/compile.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import { type AnyTask, isTask, type Task } from '../model/task.ts';
 import { type AnyWorkflow, Workflow, type WorkflowData } from '../model/workflow.ts';
@@ -18,6 +19,7 @@ import { findRun, recoverRuns } from './recover-runs.ts';
 import { type HandleServices, Run } from './run-handle.ts';
 import { type CloseOptions, checkGrace, shutDown } from './shut-down.ts';
 import {
+  asError,
   type CheckedStart,
   checkInput,
   checkStart,
@@ -180,10 +182,8 @@ export class Orchestrator {
    */
   prioritizeTasks(policy: SchedulingPolicy = 'priority'): void {
     const { scheduler, loop } = this.#parts;
-    const tickets = [...scheduler.waiting()];
-    scheduler.setPolicy(checkPolicy(policy, 'prioritizeTasks'));
-    for (const ticket of tickets)
-      (ticket.run as LiveRun).setTicket(ticket.scope, ticket.index, scheduler.requeue(ticket));
+    const tickets = scheduler.setPolicy(checkPolicy(policy, 'prioritizeTasks'));
+    for (const ticket of tickets) (ticket.run as LiveRun).setTicket(ticket.scope, ticket.index, ticket);
     loop.wake();
   }
 
@@ -256,17 +256,24 @@ export class Orchestrator {
 
   /** Registers a workflow, after checking that all it needs is there. */
   #register(workflow: AnyWorkflow): WorkflowVersion {
-    const version = this.#parts.registry.register(workflow);
-    this.#parts.handlers.check(version.plan);
-    this.#parts.scheduler.bind(version.plan);
-    return version;
+    // Checked as a whole first: what is refused is no version, and changes no limit.
+    const plan = compile(workflow);
+    this.#parts.handlers.check(plan);
+    this.#parts.scheduler.bind(plan);
+    return this.#parts.registry.register(workflow);
   }
 
   #start({ plan, version }: WorkflowVersion, start: CheckedStart, input: unknown): Promise<LiveRun> {
     const { directory, scheduler, loop, idSource } = this.#parts;
     this.#checkOpen();
+    const runId = idSource.nextRunId();
+    if (directory.find(runId) !== undefined)
+      throw new OrchestratorError(
+        'ID_DUPLICATE',
+        `the idSource gave ${JSON.stringify(runId)}, which a known run has; allowed: a fresh id each time`,
+      );
     const run = new LiveRun({
-      runId: idSource.nextRunId(),
+      runId,
       plan,
       bound: scheduler.bind(plan),
       submission: directory.nextSubmission(),
@@ -339,12 +346,4 @@ export class Orchestrator {
       });
     });
   }
-}
-
-function asError(
-  refused: { readonly refused: OrchestratorError['code']; readonly message: string } | OrchestratorError,
-): OrchestratorError {
-  return refused instanceof OrchestratorError
-    ? refused
-    : new OrchestratorError(refused.refused, refused.message);
 }

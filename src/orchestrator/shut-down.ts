@@ -56,8 +56,12 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
   }
   if (!loop.isQuiet) loop.wake();
   hub.clear();
-  await executor.close();
-  await persistence.close();
+  try {
+    await executor.close();
+  } finally {
+    // Whatever an executor does, the store is given back.
+    await persistence.close();
+  }
 }
 
 /** Waits until no body runs and nothing waits to become durable, or the time is over. */

@@ -124,3 +124,12 @@ function read(answer: unknown, at: string): unknown {
 function pointer(issue: SchemaIssue): string {
   return (issue.path ?? []).map((part) => `/${String(typeof part === 'object' ? part.key : part)}`).join('');
 }
+
+/** What a refused command rejects with. */
+export function asError(
+  refused: { readonly refused: OrchestratorError['code']; readonly message: string } | OrchestratorError,
+): OrchestratorError {
+  return refused instanceof OrchestratorError
+    ? refused
+    : new OrchestratorError(refused.refused, refused.message);
+}

@@ -3,7 +3,7 @@ import type { HostTurn } from '../../ports/host-turn.ts';
 /** How long the loop may keep the event loop from turning, in milliseconds; well below the promised 50. */
 const TURN_MS_MAX = 20;
 /** How often the clock is asked; once in so many questions. */
-const QUESTIONS_PER_LOOK = 16;
+const QUESTIONS_PER_LOOK = 2;
 
 const resolved = Promise.resolve();
 

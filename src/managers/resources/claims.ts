@@ -94,6 +94,7 @@ export class Claims {
       group.holders++;
       const claim = new Claim(options.priority, nextOrder(), group, resolve);
       const leave = (error: OrchestratorError): void => {
+        if (!this.#waiting.has(leave)) return;
         claim.cleanup();
         ledger.withdraw(claim, group);
         this.#forget(group);
@@ -114,7 +115,7 @@ export class Claims {
       claim.cleanup = () => {
         this.#waiting.delete(leave);
         stopTimer?.();
-        signal?.removeEventListener('abort', onAbort);
+        unlisten(signal, onAbort);
       };
       this.#waiting.add(leave);
       ledger.enqueue(claim, group);
@@ -164,4 +165,13 @@ function aborted(what: string, reason: unknown): OrchestratorError {
   return new OrchestratorError('WAIT_ABORTED', `${what}: the wait was ended by its signal`, {
     cause: reason,
   });
+}
+
+/** A signal of the host's own may fail to let go; that is no reason to lose a grant. */
+function unlisten(signal: AbortSignal | undefined, listener: () => void): void {
+  try {
+    signal?.removeEventListener('abort', listener);
+  } catch {
+    // It may call once more: by then the wait is over, and nothing happens.
+  }
 }

@@ -164,6 +164,15 @@ export class Ledger {
     }
   }
 
+  /** Undoes what was taken for somebody who has not begun after all. */
+  untake(group: Group): void {
+    for (let i = 0; i < group.rows.length; i++) {
+      const row = group.rows[i] as Row;
+      row.untake(group.amounts[i] as number);
+      this.#touch(row);
+    }
+  }
+
   /** @param capacity - in what the host counts in */
   setCapacity(row: Row, capacity: number): void {
     row.setCapacity(capacity);
@@ -268,6 +277,7 @@ export class Ledger {
     if (woken !== undefined) {
       woken.candidate = undefined;
       group.wokenBy = undefined;
+      this.#touch(woken);
     }
   }
 
@@ -294,14 +304,13 @@ export class Ledger {
   #wake(): void {
     for (let i = this.#touched.length - 1; i >= 0; i--) {
       const row = this.#touched[i] as Row;
+      // It is listed again when its candidate has been served, so that no round looks at rows with nothing new.
+      this.#touched[i] = this.#touched[this.#touched.length - 1] as Row;
+      this.#touched.pop();
+      row.listed = false;
       if (row.candidate !== undefined) continue;
       const group = row.waiting.firstFitting(row.free);
-      if (group === undefined) {
-        this.#touched[i] = this.#touched[this.#touched.length - 1] as Row;
-        this.#touched.pop();
-        row.listed = false;
-        continue;
-      }
+      if (group === undefined) continue;
       this.#leave(group);
       row.candidate = group;
       group.wokenBy = row;

@@ -101,6 +101,23 @@ export class Row {
     this.used -= units;
   }
 
+  /** Takes a taking back that came to nothing, as if it had never been: also of a budget, or of a row that time refills. */
+  untake(units: number): void {
+    if (this.perMs === undefined) {
+      this.used -= units;
+      return;
+    }
+    // What has come back by time meanwhile is back already.
+    let left = units;
+    for (let i = this.#takings.length - 1; i >= this.#oldest && left > 0; i--) {
+      const taking = this.#takings[i] as Taking;
+      const part = Math.min(left, taking.units);
+      taking.units -= part;
+      this.used -= part;
+      left -= part;
+    }
+  }
+
   /** Takes back what has come back by time. */
   replenish(now: number): void {
     if (this.perMs === undefined) return;

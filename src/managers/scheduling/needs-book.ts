@@ -91,6 +91,9 @@ export class NeedsBook {
     }
     const bound = { groups, children: this.#bindChildren(plan) };
     this.#bound.set(plan, bound);
+    // A later version of the workflow may say another number: the newest one that was not refused counts.
+    if (plan.concurrency !== undefined)
+      this.#ledger.setCapacity(this.#workflowRow(plan, plan.concurrency), plan.concurrency);
     return bound;
   }
 
@@ -123,8 +126,6 @@ export class NeedsBook {
       kind: 'concurrency',
       capacity: concurrency,
     });
-    // A later version of the workflow may say another number: the newest one counts.
-    this.#ledger.setCapacity(row, concurrency);
     return row;
   }
 

@@ -34,7 +34,7 @@ export interface TaskSchedulerParts {
 }
 
 /** Most grants of one turn, so that a huge wave is started in parts and the host gets its turns between. */
-const GRANTS_PER_TURN = 2_048;
+const GRANTS_PER_TURN = 256;
 
 function NOTHING(): void {}
 
@@ -103,14 +103,25 @@ export class TaskScheduler {
   /** Puts a ticket where its priority, which has changed, belongs. */
   requeue(ticket: Ticket): Ticket {
     if (!ticket.queued) return ticket;
-    // A dead entry stays in the queue until it is swept, so the ticket comes back as a new one.
     this.withdraw(ticket);
+    return this.#comeBack(ticket);
+  }
+
+  /** A dead entry stays in the queue until it is swept, so a ticket comes back as a new one. */
+  #comeBack(ticket: Ticket): Ticket {
     const fresh = new Ticket(ticket.run, ticket.scope, ticket.index, ticket.order);
     fresh.watch = ticket.watch;
     fresh.started = ticket.started;
     fresh.attempt = ticket.attempt;
     this.enqueue(fresh);
     return fresh;
+  }
+
+  /** Undoes the taking for a ticket whose body was never run: a budget is charged only for what was. */
+  undo(ticket: Ticket): void {
+    if (!ticket.holding) return;
+    ticket.holding = false;
+    this.#ledger.untake(ticket.group);
   }
 
   /** Gives back what a ticket holds; doing so again does nothing. */
@@ -146,10 +157,17 @@ export class TaskScheduler {
     return this.#left > 0;
   }
 
-  /** Orders what waits, and whatever comes, by another policy. The caller puts its tickets in again. */
-  setPolicy(policy: SchedulingPolicy): void {
+  /**
+   * Orders what waits, and whatever comes, by another policy.
+   * @returns the tickets that now stand for those that waited
+   */
+  setPolicy(policy: SchedulingPolicy): readonly Ticket[] {
+    // All leave before the first comes back: the queue never holds tickets of two orders.
+    const waiting = [...this.waiting()];
+    for (const ticket of waiting) this.withdraw(ticket);
     this.#policy = policy;
     this.#comparator = typeof policy === 'function' ? guardComparator(policy, this.#complain) : undefined;
+    return waiting.map((ticket) => this.#comeBack(ticket));
   }
 
   /** The next fencing token: greater than all before, over every owner of the store. */

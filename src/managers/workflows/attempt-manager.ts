@@ -115,7 +115,12 @@ export class AttemptManager {
 
   #execute(attempts: readonly Attempt[]): void {
     for (let i = 0; i < attempts.length; i++) this.#bodies.begin();
-    this.#parts.executor.submit(attempts, this.#report);
+    try {
+      this.#parts.executor.submit(attempts, this.#report);
+    } catch (thrown) {
+      // An executor that cannot take them has failed these attempts, and nothing else.
+      for (const attempt of attempts) this.#take(attempt, { ok: false, thrown });
+    }
   }
 
   /** Calls back when no body runs any more, not even one that was given up on. */
@@ -137,7 +142,7 @@ export class AttemptManager {
     const { controller } = watch;
     if (controller !== undefined) run.within((reason) => controller.abort(reason), thrown);
     // The signal asks; an executor that can do more than ask is told as well.
-    if (ticket.invocation !== undefined) this.#parts.executor.cancel(ticket.invocation, thrown);
+    if (ticket.invocation !== undefined) this.#tell(ticket.invocation, thrown);
     this.#parts.timers.stop(watch.graceTimer);
     const { attempt } = ticket;
     watch.graceTimer = this.#parts.timers.set(this.#parts.graceMs, () => {
@@ -146,9 +151,17 @@ export class AttemptManager {
     });
   }
 
+  #tell(invocation: Invocation, reason: unknown): void {
+    try {
+      this.#parts.executor.cancel(invocation, reason);
+    } catch {
+      // The grace that follows ends the attempt all the same.
+    }
+  }
+
   /** Lets a task wait for the time of its next attempt. */
   retryAt(run: LiveRun, { scope, index, dueAt, deadlineAt }: RetryAt): void {
-    if (scope.status[index] !== RETRYING || run.ticketOf(scope, index) !== undefined) return;
+    if (this.#closed || scope.status[index] !== RETRYING || run.ticketOf(scope, index) !== undefined) return;
     const { clock, timers, scheduler, submit, wake } = this.#parts;
     const ticket = scheduler.createTicket(run, scope, index);
     ticket.phase = 'delayed';
@@ -307,9 +320,10 @@ export class AttemptManager {
   ): { readonly retry: boolean; readonly random: number } {
     const { retry } = task.policies;
     if (retry === undefined || isMarkedFatal(thrown)) return { retry: false, random: 0 };
-    const random = this.#parts.random.next();
-    if (retry.retryOn === undefined) return { retry: true, random };
+    let random = 0;
     try {
+      random = this.#parts.random.next();
+      if (retry.retryOn === undefined) return { retry: true, random };
       const answer: unknown = run.within(retry.retryOn, { thrown, failure, attempt });
       forget(answer);
       return { retry: answer === true, random };

@@ -83,7 +83,13 @@ export class Reloader {
   /** Goes on with a run that this process has not had before. */
   async recover(run: LiveRun): Promise<void> {
     this.#begin(run);
-    const { state } = await this.#fold(run);
+    let state: RunState;
+    try {
+      ({ state } = await this.#fold(run));
+    } catch (error) {
+      this.#finish(run);
+      throw error;
+    }
     run.durableSeq = state.seq;
     this.#goOn(run, state, []);
   }
@@ -161,8 +167,12 @@ export class Reloader {
   #dropUnstarted(run: LiveRun): readonly Ticket[] {
     const kept: Ticket[] = [];
     for (const ticket of [...run.tickets()]) {
-      if (ticket.phase === 'running') kept.push(ticket);
-      else this.#parts.attempts.end(ticket);
+      if (ticket.phase === 'running') {
+        kept.push(ticket);
+        continue;
+      }
+      if (ticket.phase === 'admitted') this.#parts.scheduler.undo(ticket);
+      this.#parts.attempts.end(ticket);
     }
     run.forgetTickets();
     run.isHeld = false;
@@ -225,6 +235,8 @@ export class Reloader {
     this.abandon(run, error);
     this.#parts.onGivenUp(run);
     run.settle();
+    // What it held is free for others.
+    this.#parts.loop().wake();
   }
 }
 

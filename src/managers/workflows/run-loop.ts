@@ -241,7 +241,7 @@ export class RunLoop {
     let written: undefined | Promise<void>;
     try {
       const appends = group.appends();
-      if (appends.length > 0) written = this.#parts.persistence.append(appends) ?? undefined;
+      if (appends.length > 0) written = asPromise(this.#parts.persistence.append(appends));
     } catch (error) {
       this.#fail(group, error);
       return;
@@ -314,6 +314,13 @@ const NO_EVENTS: readonly RunEvent[] = [];
 function markDurable(event: RunEvent, run: LiveRun): void {
   run.durableSeq = event.seq;
   run.failedAppends = 0;
+}
+
+/** A store that answers at once may answer with anything: only a promise is waited for. */
+function asPromise(answer: unknown): Promise<void> | undefined {
+  return answer instanceof Promise || typeof (answer as PromiseLike<void> | undefined)?.then === 'function'
+    ? (answer as Promise<void>)
+    : undefined;
 }
 
 function notify(run: LiveRun): void {
