@@ -15,8 +15,8 @@ import { isPrimitive } from '../../base/values.ts';
 import type { RunCommand, StopTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
 import type { Abort, Dispatch, RetryAt } from '../../machine/instructions.ts';
-import { pathIn, type ScopeState } from '../../machine/state.ts';
-import { IN_PROGRESS, RETRYING } from '../../machine/transitions.ts';
+import { pathIn } from '../../machine/state.ts';
+import { RETRYING } from '../../machine/transitions.ts';
 import type { ErrorCode } from '../../model/error-codes.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { describeFailure, isMarkedFatal, type TaskFailure, timeoutFailure } from '../../model/failure.ts';
@@ -330,10 +330,5 @@ export class AttemptManager {
     } catch {
       return { retry: false, random };
     }
-  }
-
-  /** Whether the log says that an attempt is in progress; after a reload. */
-  static isCurrent(scope: ScopeState, index: number, attempt: number): boolean {
-    return scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt;
   }
 }

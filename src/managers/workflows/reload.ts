@@ -17,7 +17,8 @@ import { evolve } from '../../machine/evolve.ts';
 import type { Dispatch, Instruction } from '../../machine/instructions.ts';
 import { resume } from '../../machine/react.ts';
 import { upcast } from '../../machine/replay.ts';
-import { initialState, locate, type RunState } from '../../machine/state.ts';
+import { initialState, locate, type RunState, type ScopeState } from '../../machine/state.ts';
+import { IN_PROGRESS } from '../../machine/transitions.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { isRunFinished } from '../../model/status.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -26,7 +27,7 @@ import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
 import { takeBack } from './attempt.ts';
-import { AttemptManager } from './attempt-manager.ts';
+import type { AttemptManager } from './attempt-manager.ts';
 import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
 import type { RunLoop } from './run-loop.ts';
 
@@ -186,7 +187,7 @@ export class Reloader {
     for (const ticket of kept) {
       const { prefix } = ticket.scope;
       const scope = prefix === '' ? state.scopes[0] : state.scopeByPrefix.get(prefix);
-      if (scope === undefined || !AttemptManager.isCurrent(scope, ticket.index, ticket.attempt)) {
+      if (scope === undefined || !isCurrent(scope, ticket)) {
         this.#parts.attempts.end(ticket);
         continue;
       }
@@ -242,6 +243,11 @@ export class Reloader {
 
 function refuseAll(envelopes: readonly Envelope[], error: OrchestratorError): void {
   for (const { acknowledge } of envelopes) acknowledge?.(error);
+}
+
+/** Whether the log says that the attempt of a ticket is in progress. */
+function isCurrent(scope: ScopeState, { index, attempt }: Ticket): boolean {
+  return scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt;
 }
 
 /** Whether what the store has at a place is what this process has sent there. */
