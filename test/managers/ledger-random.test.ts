@@ -85,7 +85,10 @@ class Pair {
     this.groups = recipes.map(({ amounts, pausable }) =>
       this.ledger.group(needsOf(this.rows, amounts), 'test', pausable),
     );
-    this.ledger.onTimed((row, dueAt) => this.#due.set(row, Math.min(dueAt, this.#due.get(row) ?? dueAt)));
+    this.ledger.onTimed((row, dueAt) => {
+      if (dueAt === undefined) this.#due.delete(row);
+      else this.#due.set(row, Math.min(dueAt, this.#due.get(row) ?? dueAt));
+    });
   }
 
   do(step: Step): void {

@@ -125,7 +125,7 @@ describe('Ledger', () => {
     const spend = ledger.group([{ row: money, amount: 1 }], 'test');
     const call = ledger.group([{ row: calls, amount: 1 }], 'test');
     const due: number[] = [];
-    ledger.onTimed((row, dueAt) => row === calls && due.push(dueAt));
+    ledger.onTimed((row, dueAt) => row === calls && dueAt !== undefined && due.push(dueAt));
     for (const group of [spend, spend, spend, call, call, call]) ledger.enqueue(waiterOf(group), group);
     expect(admitAll(ledger, 100)).toEqual([spend, spend, call, call]);
     for (const group of [spend, call]) ledger.release(group);

@@ -3,7 +3,7 @@ import { defineWorkflow, type Executor, MemoryStore, task } from '@taskmaster-ai
 import { ScriptedStore } from '@taskmaster-ai/orchestrator/testing';
 import { describe, expect, it } from 'vitest';
 import { createGate } from '../support/gate.ts';
-import { openVirtual } from '../support/virtual-orchestrator.ts';
+import { openStill, openVirtual } from '../support/virtual-orchestrator.ts';
 
 const one = defineWorkflow('one', { tasks: [task('a', { run: () => 'done' })] });
 
@@ -101,5 +101,25 @@ describe('a host that misbehaves', () => {
     orchestrator.resume();
     await run.result();
     expect(order).toEqual(tasks.map((one) => one.taskId).reverse());
+  });
+});
+
+describe('what nobody waits for', () => {
+  it('keeps no timer: the rate of an agent whose last waiter was cancelled', async () => {
+    const { orchestrator, clock } = await openStill({ agents: { a: { rate: { limit: 1, per: '1d' } } } });
+    const tasks = ['x', 'y'].map((id) => task(id, { agentAssigned: 'a', run: () => id }));
+    const run = await orchestrator.manageWorkflow(defineWorkflow('rated', { tasks }));
+    await clock.advance(0);
+    expect(clock.pending).toBe(1);
+    await run.cancel();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is refused: a request for no lock and for no resource', async () => {
+    const { orchestrator } = await openVirtual();
+    await expect(orchestrator.concurrency.acquireLock([])).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    await expect(orchestrator.resources.allocateResource({})).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    });
   });
 });

@@ -6,7 +6,7 @@
  * CC1  Locks asked for together are taken together or not at all, so asking in any order cannot deadlock.
  * CC2  Each grant of a lock has a greater token than every one before it.
  */
-import { checkChoice, checkInteger, copyList, reading } from '../../model/checks.ts';
+import { checkChoice, checkInteger, copyList, invalidOption, reading } from '../../model/checks.ts';
 import { checkLockNeeds, LOCKS_MAX, type LockMode, type LockNeed } from '../../model/needs.ts';
 import type { Claims, Grant } from '../resources/claims.ts';
 import type { Ledger } from '../resources/ledger.ts';
@@ -58,6 +58,7 @@ export class ConcurrencyController {
     const at = 'acquireLock';
     const wait = checkWait(options, at, WAIT_KEYS);
     const locks = reading(at, 'lock names and options', () => checkLocks(name, options.mode, at));
+    if (locks.length === 0) throw invalidOption(at, name, 'at least one lock name');
     const needs = locks.map((lock) => lockNeed(this.#ledger, lock));
     const grant = await this.#claims.request(needs, {
       ...wait,

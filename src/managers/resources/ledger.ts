@@ -40,7 +40,7 @@ export class Ledger {
   readonly #held: Group[] = [];
   #paused = false;
   #waiting = 0;
-  #timedRow: ((row: Row, dueAt: number) => void) | undefined;
+  #timedRow: ((row: Row, dueAt: number | undefined) => void) | undefined;
 
   /** How many wait. */
   get waiting(): number {
@@ -55,8 +55,8 @@ export class Ledger {
     return this.#rows.get(key);
   }
 
-  /** Tells somebody who has a clock when a row that somebody waits for gets something back by time. */
-  onTimed(listener: (row: Row, dueAt: number) => void): void {
+  /** Tells somebody who has a clock when a row that somebody waits for gets something back by time; `undefined` when nobody waits any more. */
+  onTimed(listener: (row: Row, dueAt: number | undefined) => void): void {
     this.#timedRow = listener;
   }
 
@@ -149,10 +149,13 @@ export class Ledger {
     if (!waiter.queued) return;
     this.#waiting--;
     const isHead = group.queue.peek() === waiter;
+    const parkedAt = group.parkedAt;
     const place = isHead ? this.#lift(group) : undefined;
     waiter.queued = false;
     group.queue.discard();
     if (isHead && group.queue.peek() !== undefined) this.#drop(group, place);
+    // With nobody left to wait for it, the time of a row matters to no one.
+    if (parkedAt?.perMs !== undefined && parkedAt.waiting.size === 0) this.#timedRow?.(parkedAt, undefined);
   }
 
   /** Gives back what was taken for somebody of this group. */

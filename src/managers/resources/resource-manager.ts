@@ -108,6 +108,7 @@ export class ResourceManager {
     const at = 'allocateResource';
     const wait = checkWait(options, at);
     const asked = reading(at, 'plain data', () => checkResourceNeeds(amounts, at));
+    if (asked.length === 0) throw invalidOption(at, amounts, 'at least one resource with its amount');
     const needs = asked.map(({ name, amount }) => {
       const row = this.#row(name, at);
       if (row.unitsOf(amount, `${at}/${name}`) > row.capacity) {

@@ -199,8 +199,13 @@ export class TaskScheduler {
     rankTicket(ticket, typeof this.#policy === 'function' ? 'priority' : this.#policy);
   }
 
-  #watch(row: Row, dueAt: number): void {
+  #watch(row: Row, dueAt: number | undefined): void {
     const known = this.#rowTimers.get(row);
+    if (dueAt === undefined) {
+      this.#timers.stop(known?.timer);
+      this.#rowTimers.delete(row);
+      return;
+    }
     if (known !== undefined && known.dueAt <= dueAt) return;
     this.#timers.stop(known?.timer);
     const timer = this.#timers.set(dueAt - this.#timers.monotonic(), () => {
