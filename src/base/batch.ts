@@ -47,6 +47,11 @@ export class Batch<T> implements Sink<T> {
     this.#size = kept;
   }
 
+  /** The items from one place to before another, as an array of their own. */
+  slice(from: number, end: number): T[] {
+    return this.#items.slice(from, end) as T[];
+  }
+
   /** The items as an array of their own. */
   toArray(): T[] {
     return this.#items.slice(0, this.#size) as T[];

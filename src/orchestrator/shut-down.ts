@@ -54,7 +54,9 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
     reloader.abandon(run, run.lost);
     run.settle();
   }
-  if (!loop.isQuiet) loop.wake();
+  // Whoever still waits for an answer of the store is told; an answer that comes later changes nothing.
+  loop.abandon(error);
+  loop.wake();
   hub.clear();
   try {
     await executor.close();
@@ -66,22 +68,20 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
 
 /** Waits until no body runs and nothing waits to become durable, or the time is over. */
 async function untilQuiet(
-  { attempts, loop, reloader, timers, hub }: Composition,
+  { attempts, loop, reloader, timers }: Composition,
   graceMs: number,
 ): Promise<void> {
   const isQuiet = (): boolean => attempts.running === 0 && loop.isQuiet && reloader.isQuiet;
   if (isQuiet() || graceMs === 0) return;
   await new Promise<void>((resolve) => {
-    const watcher = { observe: () => queueMicrotask(look) };
-    const timer = timers.set(graceMs, () => finish());
     const finish = (): void => {
       timers.stop(timer);
-      hub.unwatch(watcher);
+      unwatch();
       resolve();
     };
-    const look = (): void => {
+    const timer = timers.set(graceMs, finish);
+    const unwatch = loop.onTurn(() => {
       if (isQuiet()) finish();
-    };
-    hub.watch(watcher);
+    });
   });
 }

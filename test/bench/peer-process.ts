@@ -58,9 +58,7 @@ const handlers: Handlers = {
   },
   sample: async ({ workload, minimumMs }) => {
     const opened = await subject(workload);
-    // What the round before left behind would else be collected inside this one.
-    globalThis.gc?.();
-    // A full collection also throws away optimised code whose objects are gone; one run outside the clock brings it back.
+    // The process slept while the others were measured; one run outside the clock brings its memory back into the caches.
     await takeSample(opened, 0);
     return takeSample(opened, minimumMs);
   },

@@ -20,7 +20,8 @@ export interface RoundsPlan {
 export type Samples = ReadonlyMap<WorkloadName, ReadonlyMap<PeerName, readonly Sample[]>>;
 export type Verifications = ReadonlyMap<PeerName, ReadonlyMap<WorkloadName, Verification>>;
 
-const WARM_UP_MS = 200;
+/** Until the compiler has settled: a peer that needs milliseconds a lap has few laps in a shorter time. */
+const WARM_UP_MS = 1_500;
 const SAMPLE_MS = 100;
 
 /** One process per peer, thrown away: the checking tasks must not be what the timed code was compiled for. */

@@ -20,6 +20,31 @@ function sleeping(ms: number) {
   });
 }
 
+describe('the event loop of the host', () => {
+  it('gets its turns although a wave of handlers that return at once is long', async () => {
+    const orchestrator = await Orchestrator.open();
+    let turns = 0;
+    let turn: NodeJS.Immediate | undefined;
+    const count = (): void => {
+      turns++;
+      turn = setImmediate(count);
+    };
+    const busy = (): void => {
+      const until = performance.now() + 2;
+      while (performance.now() < until);
+    };
+    const tasks = Array.from({ length: 100 }, (_, i) => task(`t${i}`, { run: busy }));
+    const run = await orchestrator.manageWorkflow(defineWorkflow('wave', { tasks }));
+    turn = setImmediate(count);
+    await run.result();
+    clearImmediate(turn);
+    await orchestrator.close();
+
+    // 200 ms of work: a turn at least every 50 ms, whatever the speed of the machine.
+    expect(turns).toBeGreaterThanOrEqual(4);
+  });
+});
+
 describe('close', () => {
   it('of an idle orchestrator takes no time', async () => {
     const { orchestrator, clock } = await openStill();
@@ -64,6 +89,30 @@ describe('close', () => {
     expect((await rejection(run.result())).code).toBe('ORCHESTRATOR_CLOSED');
     const settled = await run.settled();
     expect([settled.status, settled.outputs]).toEqual(['lost', { first: undefined }]);
+  });
+
+  it('does not wait when the last thing was a command that changed nothing', async () => {
+    const { orchestrator, clock } = await openStill({ resources: { cpu: 1 } });
+    const blocked = task('blocked', { resourceRequirements: { cpu: 1 }, run: () => undefined });
+    orchestrator.pause();
+    const run = await orchestrator.manageWorkflow(defineWorkflow('w', { tasks: [blocked] }));
+
+    const resumed = run.resume();
+    await orchestrator.close({ grace: '10s' });
+
+    expect(await resumed).toBe(true);
+    expect(clock.now()).toBe(0);
+  });
+
+  it('tells whoever waits for a store that never answers', async () => {
+    const store = new MemoryStore();
+    store.append = () => new Promise<void>(() => {});
+    const orchestrator = await Orchestrator.open({ store });
+    const started = rejection(orchestrator.manageWorkflow(sleeping(1)));
+
+    await orchestrator.close({ grace: 0 });
+
+    expect((await started).code).toBe('ORCHESTRATOR_CLOSED');
   });
 
   it('tells handlers that take longer than the grace to stop, and ends', async () => {

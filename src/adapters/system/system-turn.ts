@@ -2,8 +2,6 @@ import type { HostTurn } from '../../ports/host-turn.ts';
 
 /** How long the loop may keep the event loop from turning, in milliseconds; well below the promised 50. */
 const TURN_MS_MAX = 20;
-/** How often the clock is asked; once in so many questions. */
-const QUESTIONS_PER_LOOK = 2;
 
 const resolved = Promise.resolve();
 
@@ -11,7 +9,6 @@ const resolved = Promise.resolve();
 export class SystemTurn implements HostTurn {
   #turnStartedAt = 0;
   #marked = false;
-  #questions = 0;
 
   soon(callback: () => void): void {
     void resolved.then(callback);
@@ -21,7 +18,6 @@ export class SystemTurn implements HostTurn {
   isDue(): boolean {
     if (!this.#marked) {
       this.#marked = true;
-      this.#questions = 0;
       this.#turnStartedAt = performance.now();
       // Not held: a mark alone is no reason for the process to live.
       setImmediate(() => {
@@ -29,7 +25,6 @@ export class SystemTurn implements HostTurn {
       }).unref();
       return false;
     }
-    if (++this.#questions % QUESTIONS_PER_LOOK !== 0) return false;
     return performance.now() - this.#turnStartedAt >= TURN_MS_MAX;
   }
 

@@ -57,7 +57,12 @@ const STOP_CODES: Readonly<Record<StopCause, ErrorCode>> = {
   run_failed: 'TASK_CANCELLED',
 };
 
+/** Bodies in this thread that are started between two looks at the time. */
+const BODIES_AT_ONCE = 4;
+
 export class AttemptManager {
+  /** How many bodies the executor should be given at once: all, unless they keep this thread busy. */
+  readonly bodiesAtOnce: number;
   readonly #parts: AttemptManagerParts;
   readonly #report = (invocation: Invocation, outcome: Outcome): void =>
     this.#take(invocation as Attempt, outcome);
@@ -68,6 +73,7 @@ export class AttemptManager {
   constructor(parts: AttemptManagerParts) {
     this.#parts = parts;
     this.#bodies = new Bodies(parts.clock, parts.executor);
+    this.bodiesAtOnce = parts.executor.capabilities.remote ? Number.POSITIVE_INFINITY : BODIES_AT_ONCE;
   }
 
   /** How many bodies are being executed. */

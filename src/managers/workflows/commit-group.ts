@@ -13,6 +13,12 @@ import type { Instruction } from '../../machine/instructions.ts';
 import type { RunAppend } from '../persistence/persistence-manager.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
 
+/** What of one run was decided and not written. */
+export interface Unwritten {
+  readonly events: readonly RunEvent[];
+  readonly envelopes: readonly Envelope[];
+}
+
 export class CommitGroup implements Sink<RunEvent> {
   readonly #runs = new Batch<LiveRun>();
   readonly #events = new Batch<RunEvent>();
@@ -102,11 +108,6 @@ export class CommitGroup implements Sink<RunEvent> {
     return this.#runs.toArray();
   }
 
-  /** The commands of a run, in their order. */
-  envelopesOf(run: LiveRun): readonly Envelope[] {
-    return this.#envelopes.toArray().filter((envelope) => envelope.run === run);
-  }
-
   /** The events of a run, in their order. */
   eventsOf(run: LiveRun): readonly RunEvent[] {
     return this.#events.toArray().filter((_, e) => this.#owners.at(e) === run);
@@ -132,10 +133,15 @@ export class CommitGroup implements Sink<RunEvent> {
     return taken;
   }
 
-  /** Forgets everything of a run. */
-  drop(run: LiveRun): void {
-    this.#keep((other) => other !== run);
-    if (run.group === this) run.group = undefined;
+  /** Takes everything of some runs out, in one pass: what of each was to be written, in its order. */
+  takeOut(runs: readonly LiveRun[]): ReadonlyMap<LiveRun, Unwritten> {
+    const taken = new Map<LiveRun, { events: RunEvent[]; envelopes: Envelope[] }>();
+    for (const run of runs) taken.set(run, { events: [], envelopes: [] });
+    this.eachEvent((event, run) => taken.get(run)?.events.push(event));
+    this.eachEnvelope((envelope) => taken.get(envelope.run)?.envelopes.push(envelope));
+    this.#keep((run) => !taken.has(run));
+    for (const run of runs) if (run.group === this) run.group = undefined;
+    return taken;
   }
 
   #keep(stays: (run: LiveRun) => boolean): void {

@@ -4,7 +4,8 @@
  * Owns: the bodies that are to be started together. Who may call it: the run loop.
  *
  * IR1  What concerns memory alone (queue, holdings) is done at once; everything else waits until it is durable.
- * IR2  The bodies of one turn are handed to the executor together, in the order of admission.
+ * IR2  Bodies are handed to the executor in the order of admission; to one in this thread a few at a time, so that
+ *      the host's event loop is not kept waiting for all of them.
  */
 import { Batch } from '../../base/batch.ts';
 import type { RunCommand } from '../../machine/commands.ts';
@@ -27,8 +28,9 @@ export interface InstructionRunnerParts {
 
 export class InstructionRunner {
   readonly #parts: InstructionRunnerParts;
-  #starting = new Batch<Attempt>();
-  #spare = new Batch<Attempt>();
+  readonly #starting = new Batch<Attempt>();
+  /** How many of them were handed over. */
+  #handedOver = 0;
 
   constructor(parts: InstructionRunnerParts) {
     this.#parts = parts;
@@ -101,14 +103,28 @@ export class InstructionRunner {
     if (command !== undefined) this.#parts.submit(run, command);
   }
 
-  /** Starts the bodies that were prepared. */
-  flush(): void {
+  /** Whether bodies that were prepared wait to be started. */
+  get hasMore(): boolean {
+    return this.#starting.size > 0;
+  }
+
+  /**
+   * Starts the bodies that were prepared, a few at a time: each may keep the thread for as long as it likes.
+   * @returns `false` when the event loop of the host is due and some are left
+   */
+  flush(isDue: () => boolean): boolean {
     const starting = this.#starting;
-    if (starting.size === 0) return;
-    // What a body that returns at once sets off gathers in the other list.
-    this.#starting = this.#spare;
-    this.#parts.attempts.submit(starting.toArray());
+    const { size } = starting;
+    if (size === 0) return true;
+    const { attempts } = this.#parts;
+    while (this.#handedOver < size) {
+      const from = this.#handedOver;
+      this.#handedOver = Math.min(size, from + attempts.bodiesAtOnce);
+      attempts.submit(starting.slice(from, this.#handedOver));
+      if (this.#handedOver < size && isDue()) return false;
+    }
     starting.clear();
-    this.#spare = starting;
+    this.#handedOver = 0;
+    return true;
   }
 }

@@ -20,6 +20,7 @@ import type { Instruction } from '../../machine/instructions.ts';
 import { pathIn, peekDetails, pointAt } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
+import type { TaskPath } from '../../model/path.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HostTurn } from '../../ports/host-turn.ts';
 import type { PersistenceManager } from '../persistence/persistence-manager.ts';
@@ -68,6 +69,7 @@ export class RunLoop {
   readonly #publish = (event: RunEvent): void => this.#parts.hub.publish(event);
   readonly #instructions = new Batch<Instruction>();
   readonly #inbox = new Inbox();
+  readonly #isDue = (): boolean => this.#parts.turn.isDue();
   readonly #decideOne = (envelope: Envelope): void => this.#decide(envelope);
   #gathering = new CommitGroup();
   #spare = new CommitGroup();
@@ -77,6 +79,10 @@ export class RunLoop {
   /** What the append that is under way writes. */
   #inFlight: CommitGroup | undefined;
   #mayStartMore = false;
+  #isAbandoned = false;
+  readonly #watchers = new Set<() => void>();
+  /** One for all starts: what is decided keeps nothing of its command. */
+  readonly #startCommand: { type: 'StartTask'; at: number; path: TaskPath } = { type: 'StartTask', at: 0, path: '' };
   /** The time of this turn, for everything that is decided in it. */
   #now = 0;
 
@@ -88,6 +94,24 @@ export class RunLoop {
   /** Whether nothing waits to be decided or to become durable. */
   get isQuiet(): boolean {
     return this.#inbox.size === 0 && this.#gathering.isEmpty && !this.#isAppending && !this.#isDraining;
+  }
+
+  /** Calls back after every turn, until it is told to stop. */
+  onTurn(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /**
+   * Waits no longer for a store that does not answer: whoever waits for what was to be written is told this error.
+   * Whatever the store answers later changes nothing.
+   */
+  abandon(error: OrchestratorError): void {
+    this.#isAbandoned = true;
+    for (const group of [this.#inFlight, this.#gathering]) {
+      group?.eachEnvelope((envelope) => envelope.acknowledge?.(error));
+    }
+    this.#gathering.clear();
   }
 
   /** The events that the state of a run has and its log may not have. */
@@ -138,8 +162,9 @@ export class RunLoop {
     if (this.#isDraining) return;
     this.#isDraining = true;
     try {
+      // What was ready to start when the last turn was given away comes first.
       do {
-        if (this.#parts.turn.isDue()) {
+        if (!this.#runner.flush(this.#isDue) || this.#isDue()) {
           this.#giveTurn();
           return;
         }
@@ -150,12 +175,13 @@ export class RunLoop {
       } while (this.#hasMore());
     } finally {
       this.#isDraining = false;
+      if (this.#watchers.size > 0) for (const watcher of this.#watchers) watcher();
     }
   }
 
   /** Whether there is something that this turn can still do. */
   #hasMore(): boolean {
-    if (this.#inbox.size > 0 || this.#mayStartMore) return true;
+    if (this.#inbox.size > 0 || this.#mayStartMore || this.#runner.hasMore) return true;
     return !this.#isAppending && (!this.#gathering.isEmpty || this.#gathering.effectCount > 0);
   }
 
@@ -216,7 +242,9 @@ export class RunLoop {
     }
     const path = pathIn(scope, index);
     pointAt(run.state, scope, index, path);
-    const command: RunCommand = { type: 'StartTask', at: this.#now, path };
+    const command = this.#startCommand;
+    command.at = this.#now;
+    command.path = path;
     const refusal = step(run.state, command, this.#gathering.open(run), this.#instructions);
     if (refusal !== undefined) {
       this.#parts.attempts.end(ticket);
@@ -263,6 +291,10 @@ export class RunLoop {
     this.#inFlight = group;
     const letGo = this.#parts.clock.hold();
     const end = (then: () => void): void => {
+      if (this.#isAbandoned) {
+        letGo();
+        return;
+      }
       this.#isAppending = false;
       this.#inFlight = undefined;
       letGo();
@@ -286,14 +318,12 @@ export class RunLoop {
 
   /** An append was refused, or nobody knows: its runs are forgotten and read again. */
   #fail(group: CommitGroup, error: unknown): void {
-    for (const run of group.runs()) {
-      const sent = group.envelopesOf(run);
-      const later = this.#gathering.envelopesOf(run);
-      const events = group.eventsOf(run);
-      const lost = { sent, later, last: events[events.length - 1] as RunEvent };
-      run.forgotten = [...events, ...this.#gathering.eventsOf(run)];
-      group.drop(run);
-      this.#gathering.drop(run);
+    const written = group.takeOut(group.runs());
+    const gathered = this.#gathering.takeOut([...written.keys()]);
+    for (const [run, { events, envelopes }] of written) {
+      const later = gathered.get(run);
+      const lost = { sent: envelopes, later: later?.envelopes ?? [], last: events[events.length - 1] as RunEvent };
+      run.forgotten = later === undefined ? events : [...events, ...later.events];
       this.#parts.onLost(run, lost, error);
     }
     // Effects of runs that were not written at all, such as a body to be run after a reload, still stand.
@@ -305,7 +335,7 @@ export class RunLoop {
     group.eachEffect(this.#runner.afterDurable);
     group.clear();
     this.#spare = group;
-    this.#runner.flush();
+    this.#runner.flush(this.#isDue);
   }
 }
 
