@@ -4,6 +4,8 @@ import { defineConfig } from 'tsup';
 const doors = [
   'index', //
   'testing',
+  'managers',
+  'file-logger',
 ];
 
 export default defineConfig({

@@ -2,6 +2,7 @@
 
 // Ports and their default adapters
 export { MemoryStore } from './adapters/memory/memory-store.ts';
+export { SystemClock } from './adapters/system/system-clock.ts';
 export type {
   CancelCause,
   ConditionEvaluated,
@@ -29,25 +30,66 @@ export type {
   TaskStarted,
   TaskStopRequested,
 } from './machine/events.ts';
-export {
+export type {
   ConcurrencyController,
-  type LockGrant,
-  type LockOptions,
+  LockGrant,
+  LockOptions,
 } from './managers/concurrency/concurrency-controller.ts';
 // What happened
+export type { Alert, AlertChange, AlertRule } from './managers/monitoring/alerts.ts';
+export type { Dashboard } from './managers/monitoring/dashboard.ts';
+export type { ErrorHandler } from './managers/monitoring/error-handler.ts';
+export type { ErrorRecord, Recovery } from './managers/monitoring/error-record.ts';
 export type { EventMap, Listener, ListenerFailed } from './managers/monitoring/event-hub.ts';
+export type { MonitoringOptions } from './managers/monitoring/monitoring-options.ts';
+export type { MonitoringService } from './managers/monitoring/monitoring-service.ts';
+export type { MetricsSnapshot } from './managers/monitoring/snapshot.ts';
+export type { Checkpoint } from './managers/persistence/checkpoints.ts';
+export type { PersistenceContext } from './managers/persistence/persistence-context.ts';
+export type { PersistenceManager } from './managers/persistence/persistence-manager.ts';
+export type {
+  CheckpointOptions,
+  ForkedRun,
+  LoadOptions,
+  RestoreOptions,
+} from './managers/persistence/run-states.ts';
+export type { SavedRun, SavedTask } from './managers/persistence/saved-run.ts';
+export type { AllocationPlan, OptimizeOptions, PlannedTask } from './managers/resources/allocation-plan.ts';
 export type { Grant } from './managers/resources/claims.ts';
-export {
-  ResourceManager,
-  type ResourceUsage,
-  type WaitOptions,
-} from './managers/resources/resource-manager.ts';
+export type { HolderRef } from './managers/resources/holders.ts';
+export type { ResourceManager, WaitOptions } from './managers/resources/resource-manager.ts';
+export type { ResourceReport, ResourceSample, ResourceUsage } from './managers/resources/resource-usage.ts';
+export type { ResourceManagerOptions } from './managers/resources/stand-alone.ts';
+export type { DrainOptions } from './managers/scheduling/drain.ts';
+export type { HeldBy, Lacked, Wait } from './managers/scheduling/explain.ts';
+export type { PausedBy, PauseTarget } from './managers/scheduling/holds.ts';
+export type { ClearOptions } from './managers/scheduling/host-side.ts';
+export type { StartContext, StartTask } from './managers/scheduling/host-task.ts';
+export type { TaskRequest } from './managers/scheduling/host-tasks.ts';
 export type { ReadyTask, ReadyTaskComparator, SchedulingPolicy } from './managers/scheduling/policy.ts';
+export type { QueuedTask } from './managers/scheduling/queue-view.ts';
+export type { ScheduledTask } from './managers/scheduling/scheduled-task.ts';
+export type { TaskSchedulerOptions } from './managers/scheduling/scheduler-parts.ts';
+export type {
+  DependencyReport,
+  DependencyState,
+  TaskRecord,
+  TaskRef,
+} from './managers/scheduling/task-record.ts';
+export type { TaskScheduler } from './managers/scheduling/task-scheduler.ts';
+export type {
+  RegisteredWorkflow,
+  WorkflowChange,
+  WorkflowManager,
+  WorkflowManagerParts,
+  WorkflowValidation,
+} from './managers/workflows/workflow-manager.ts';
 export type { Duration } from './model/checks.ts';
 export { defineWorkflow, type NoDependencies, type TaskOf, task, taskFor } from './model/define.ts';
 export {
   type DependencyData,
   type DependencyInput,
+  type DependencyItem,
   type DependencyOutputs,
   type DependencySpec,
   type DependencyTarget,
@@ -59,6 +101,15 @@ export { ERROR_CODES, type ErrorCode, type ErrorCodeEntry } from './model/error-
 // Errors
 export { NonRetryableError, OrchestratorError, type OrchestratorErrorOptions } from './model/errors.ts';
 export type { TaskFailure } from './model/failure.ts';
+export type {
+  CriticalPath,
+  DrawOptions,
+  GraphData,
+  GraphEdge,
+  GraphNode,
+  TaskChangeKind,
+} from './model/graph/graph-data.ts';
+export type { WorkflowGraph } from './model/graph/workflow-graph.ts';
 export type {
   AnyHandler,
   Handler,
@@ -74,36 +125,50 @@ export type { PathStep, TaskPath } from './model/path.ts';
 export { formatPath, parsePath } from './model/path.ts';
 export type { FailedAttempt, RetryOptions, RetryPolicy } from './model/retry-policy.ts';
 export type { RunStatus, TaskStatus, WaitReason } from './model/status.ts';
-export {
-  type AnyTask,
-  type Condition,
-  type ConditionContext,
-  Task,
-  type TaskOptions,
-  type TaskPolicies,
-} from './model/task.ts';
+export { type AnyTask, Task } from './model/task.ts';
+export type { Condition, ConditionContext, TaskOptions } from './model/task-options.ts';
+export type { TaskPolicies } from './model/task-policies.ts';
+export type { Finding } from './model/validate.ts';
 export {
   type AnyWorkflow,
-  type FailurePolicy,
-  type OutputsOf,
-  type SchemaInput,
-  type SchemaOutput,
-  type TaskData,
+  type DefinitionStatus,
+  type GraphOptions,
+  type OpenWorkflow,
   Workflow,
-  type WorkflowData,
-  type WorkflowOptions,
 } from './model/workflow.ts';
+export type {
+  FailurePolicy,
+  OutputsOf,
+  SchemaInput,
+  SchemaOutput,
+  TaskData,
+  WorkflowData,
+  WorkflowOptions,
+} from './model/workflow-data.ts';
+export type {
+  DependencyChanges,
+  DependencyView,
+  FieldChange,
+  TaskChange,
+  WorkflowDiff,
+} from './model/workflow-diff.ts';
+export type { Explanation, StartStep, UnmetDependency } from './orchestrator/explanation.ts';
 export type { AgentOptions, OrchestratorOptions, ResourceOptions } from './orchestrator/options.ts';
 // Running
 export { Orchestrator } from './orchestrator/orchestrator.ts';
+export type { ForkOptions, PersistedState, PersistOptions } from './orchestrator/persist-state.ts';
+export type { LeftRun, LostRun, RecoveredState } from './orchestrator/recover-runs.ts';
 export type { EventsOptions } from './orchestrator/run-events.ts';
-export { Run } from './orchestrator/run-handle.ts';
+export type { Run } from './orchestrator/run-handle.ts';
 export type { FailedTask, RunResult, SettledRun } from './orchestrator/run-outcome.ts';
 export type { CloseOptions } from './orchestrator/shut-down.ts';
 export type { StartArguments, StartOptions, StartSettings } from './orchestrator/start-run.ts';
+export type { TaskMonitor } from './orchestrator/task-monitor.ts';
 export type { TaskView } from './orchestrator/task-view.ts';
 export type { CancelTimer, Clock } from './ports/clock.ts';
 export type {
+  CheckpointInfo,
+  CheckpointRecord,
   EventRecord,
   EventStore,
   ListRequest,

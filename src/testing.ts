@@ -1,5 +1,6 @@
 export {
   type AppendFault,
+  type CheckpointFault,
   type FaultScript,
   ScriptedStore,
   type ScriptedStoreOptions,

@@ -49,6 +49,8 @@ export interface RunCreated extends Fact<'RunCreated'> {
   readonly priority: number;
   /** The key under which it was started once only, if any. */
   readonly key?: string;
+  /** Whose log up to `seq` this one begins with, when the run is a fork, and when it was made. */
+  readonly forkedFrom?: { readonly runId: string; readonly seq: number; readonly at: number };
 }
 /** Its tasks may start. */
 export interface RunStarted extends Fact<'RunStarted'> {}

@@ -1,39 +1,45 @@
-import { nearestName } from '../base/nearest.ts';
-import { quote } from '../base/values.ts';
 import type { DependencySpec } from './dependency.ts';
-import { type OrchestratorError, refuse, unreadable } from './errors.ts';
-import { findCycles } from './find-cycles.ts';
+import { editCount } from './drafts.ts';
+import { refuse, unreadable } from './errors.ts';
+import { badDependency, cycleError, duplicate } from './graph-faults.ts';
 import type { CompiledPlan } from './plan.ts';
 import type { AnyTask } from './task.ts';
-import { type AnyWorkflow, TASKS_MAX } from './workflow.ts';
+import { type Definition, TASKS_MAX } from './workflow-data.ts';
 
 /** The most dependencies that one workflow can have, over all its tasks. */
 export const EDGES_MAX = 10_000_000;
-const CYCLE_NAMES_SHOWN = 24;
 
-const compiled = new WeakMap<AnyWorkflow, CompiledPlan>();
+interface Compiled {
+  readonly plan: CompiledPlan;
+  /** How many edits there had been when it was compiled. */
+  readonly edits: number;
+}
+
+const compiled = new WeakMap<Definition, Compiled>();
+
+/** A definition that is a draft until it is registered; `Workflow` fits it. */
+type Compilable = Definition & { readonly status: string };
 
 /**
  * Checks a workflow as a whole and turns it into flat arrays. A workflow is compiled once; asking again gives
- * the same plan.
+ * the same plan. Only a draft that may have been edited since is compiled anew.
  *
  * @throws OrchestratorError `ID_DUPLICATE`, `DEPENDENCY_UNKNOWN`, `DEPENDENCY_SELF`, `DEPENDENCY_CYCLE`, `LIMIT_EXCEEDED`
  */
-export function compile(workflow: AnyWorkflow): CompiledPlan {
-  let plan = compiled.get(workflow);
-  if (plan === undefined) {
-    const at = `workflow ${JSON.stringify(workflow.name)}`;
-    try {
-      plan = build(workflow, at);
-    } catch (thrown) {
-      throw unreadable(thrown, 'DEFINITION_INVALID', at, 'tasks made by task(…)');
-    }
-    compiled.set(workflow, plan);
+export function compile(workflow: Compilable): CompiledPlan {
+  const known = compiled.get(workflow);
+  if (known !== undefined && (known.edits === editCount() || workflow.status !== 'draft')) return known.plan;
+  const at = `workflow ${JSON.stringify(workflow.name)}`;
+  try {
+    const plan = build(workflow, at);
+    compiled.set(workflow, { plan, edits: editCount() });
+    return plan;
+  } catch (thrown) {
+    throw unreadable(thrown, 'DEFINITION_INVALID', at, 'tasks made by task(…)');
   }
-  return plan;
 }
 
-function build(workflow: AnyWorkflow, at: string): CompiledPlan {
+function build(workflow: Definition, at: string): CompiledPlan {
   const { tasks, indexOf } = gather(workflow, at);
   const size = tasks.length;
   const edges = link(tasks, indexOf, at);
@@ -45,6 +51,7 @@ function build(workflow: AnyWorkflow, at: string): CompiledPlan {
     workflowId: workflow.workflowId,
     failurePolicy: workflow.failurePolicy,
     concurrency: workflow.concurrency,
+    revision: workflow.revision,
     size,
     listed: workflow.tasks.length,
     ids: tasks.map((task) => task.taskId),
@@ -63,8 +70,9 @@ function build(workflow: AnyWorkflow, at: string): CompiledPlan {
 }
 
 /** Lists the tasks, then those that joined as dependencies, each once. */
-function gather(workflow: AnyWorkflow, at: string): { tasks: AnyTask[]; indexOf: Map<string, number> } {
+function gather(workflow: Definition, at: string): { tasks: AnyTask[]; indexOf: Map<string, number> } {
   const tasks: AnyTask[] = workflow.tasks.slice();
+  for (let i = 0; i < workflow.joined.length; i++) tasks.push(workflow.joined[i] as AnyTask);
   const indexOf = new Map<string, number>();
   for (let i = 0; i < tasks.length; i++) {
     const id = (tasks[i] as AnyTask).taskId;
@@ -215,72 +223,4 @@ function effectivePriorities(tasks: readonly AnyTask[], order: Int32Array, rever
     priority[i] = highest;
   }
   return priority;
-}
-
-function duplicate(id: string, at: string): OrchestratorError {
-  return refuse('ID_DUPLICATE', {
-    at,
-    found: `a second task with the id ${quote(id)}`,
-    allowed: 'different ids',
-    hint: 'Rename one of the two tasks.',
-  });
-}
-
-function badDependency(
-  task: AnyTask,
-  spec: DependencySpec,
-  indexOf: ReadonlyMap<string, number>,
-  at: string,
-): OrchestratorError {
-  const place = `${at} task ${JSON.stringify(task.taskId)}/dependencies`;
-  if (spec.taskId === task.taskId) {
-    return refuse('DEPENDENCY_SELF', {
-      at: place,
-      found: 'the task itself',
-      allowed: 'other tasks',
-      hint: 'Remove the dependency.',
-    });
-  }
-  const nearest = nearestName(spec.taskId, indexOf.keys());
-  return refuse(
-    'DEPENDENCY_UNKNOWN',
-    {
-      at: place,
-      found: `the unknown task ${quote(spec.taskId)}`,
-      allowed: 'a task of this workflow',
-      hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
-    },
-    {
-      details: {
-        taskId: task.taskId,
-        dependency: spec.taskId,
-        ...(nearest === undefined ? undefined : { nearest }),
-      },
-    },
-  );
-}
-
-function cycleError(tasks: readonly AnyTask[], reversed: Reversed, at: string): OrchestratorError {
-  const found = findCycles({ size: tasks.length, start: reversed.start, targets: reversed.targets });
-  const cycles = found.map((cycle) =>
-    [...cycle, cycle[0] as number].map((i) => (tasks[i] as AnyTask).taskId),
-  );
-  const shown = cycles.slice(0, 10).map(printCycle).join('; ');
-  const more = cycles.length > 10 ? `; and ${cycles.length - 10} more` : '';
-  return refuse(
-    'DEPENDENCY_CYCLE',
-    {
-      at,
-      found: cycles.length === 1 ? `a cycle: ${shown}` : `${cycles.length} cycles: ${shown}${more}`,
-      allowed: 'dependencies without a cycle',
-      hint: 'Each task must run before the next one named; remove one dependency of each cycle.',
-    },
-    { details: { cycles } },
-  );
-}
-
-function printCycle(names: readonly string[]): string {
-  if (names.length <= CYCLE_NAMES_SHOWN) return names.join(' > ');
-  const half = CYCLE_NAMES_SHOWN / 2;
-  return [...names.slice(0, half), `… ${names.length - 2 * half} more …`, ...names.slice(-half)].join(' > ');
 }

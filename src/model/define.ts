@@ -1,16 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { DependencyInput } from './dependency.ts';
-import { type AnyTask, Task, type TaskOptions } from './task.ts';
-import {
-  type AnyWorkflow,
-  type OutputsOf,
-  type SchemaInput,
-  type SchemaOutput,
-  Workflow,
-  type WorkflowData,
-  type WorkflowOptions,
-  workflowFromData,
-} from './workflow.ts';
+import { type AnyTask, Task } from './task.ts';
+import type { TaskOptions } from './task-options.ts';
+import { type AnyWorkflow, Workflow, workflowFromData } from './workflow.ts';
+import type { OutputsOf, SchemaInput, SchemaOutput, WorkflowData, WorkflowOptions } from './workflow-data.ts';
 
 /**
  * A task with `when` may be skipped, and then its dependents see `undefined`. `Answer` is inferred from what `when`

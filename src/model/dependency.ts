@@ -34,10 +34,18 @@ export interface DependencyData {
   readonly as?: string;
 }
 
+/** One dependency in a list: a task, the end of a task, the id of one, or plain data. */
+export type DependencyItem =
+  | string
+  | number
+  | DependencyTarget
+  | SettledDependency<DependencyTarget>
+  | DependencyData;
+
 /** How dependencies can be written: by name, or as a list of tasks and ids. */
 export type DependencyInput =
   | Readonly<Record<string, DependencyTarget | SettledDependency<DependencyTarget>>>
-  | readonly (string | number | DependencyTarget | SettledDependency<DependencyTarget> | DependencyData)[];
+  | readonly DependencyItem[];
 
 /** The output type of a task. */
 export type OutputOf<Target> = Target extends { readonly '~output': infer Out } ? Out : unknown;

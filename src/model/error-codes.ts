@@ -66,7 +66,28 @@ export const ERROR_CODES = {
     'The input does not fit the schema.',
     'Correct the fields that `details.issues` lists.',
   ),
+  DEFINITION_SEALED: entry(
+    'A definition that is registered was to be edited.',
+    'Make a new version with `updateWorkflow`.',
+  ),
+  EXPORT_IMPOSSIBLE: entry(
+    'A workflow holds code that plain data cannot hold.',
+    'Name the code: give `handler` in place of `run`, and register the function.',
+  ),
   // Workflows and runs
+  WORKFLOW_EXISTS: entry(
+    'A workflow of this name is registered already.',
+    'Use `updateWorkflow` for a new version, or take another name.',
+  ),
+  WORKFLOW_IN_USE: entry(
+    'A workflow has runs that have not ended.',
+    'Wait for them or cancel them, then delete it.',
+    true,
+  ),
+  WORKFLOW_ARCHIVED: entry(
+    'A run was asked for of a definition that is archived.',
+    'Take it back with `updateStatus("registered")`, or run another version.',
+  ),
   WORKFLOW_NOT_FOUND: entry('No workflow of this name is registered.', 'Register it, or correct the name.'),
   RUN_NOT_FOUND: entry('No run has this id.', 'Check the id; a released run is forgotten.'),
   RUN_FINISHED: entry('The run has ended, so nothing more can be asked of it.', 'Start a new run.'),
@@ -83,6 +104,10 @@ export const ERROR_CODES = {
   TASK_NOT_FOUND: entry(
     'No task has this path in the run.',
     'Correct the path; the message names the nearest one.',
+  ),
+  TASK_NOT_LIVE: entry(
+    'The definition of a task was given a status or an output, and has neither.',
+    'Ask the task of a run: `orchestrator.monitorTask(runId, path)`.',
   ),
   TASK_TIMEOUT: entry(
     'A task took longer than its time limit.',
@@ -137,6 +162,18 @@ export const ERROR_CODES = {
   HISTORY_INVALID: entry(
     'A log holds an event that cannot follow those before it.',
     'Restore the log from a copy.',
+  ),
+  CHECKPOINT_NOT_FOUND: entry(
+    'No checkpoint has this id.',
+    'Check the id; the checkpoints of a run go with its log.',
+  ),
+  CHECKPOINT_INVALID: entry(
+    'A checkpoint is damaged, or was made with another definition or release.',
+    'Nothing: the log is replayed instead.',
+  ),
+  CHECKPOINT_UNSUPPORTED: entry(
+    'The store does not keep checkpoints.',
+    'Use a store that does; logs are replayed without them.',
   ),
   INTERNAL: entry('The orchestrator broke one of its own rules.', 'Report it with the message and the log.'),
 } as const satisfies Record<string, ErrorCodeEntry>;

@@ -1,4 +1,5 @@
 import type { TaskFailure } from './failure.ts';
+import type { LockMode } from './needs.ts';
 import type { TaskPath } from './path.ts';
 
 /** Names the code that a task runs. An inline function's name is `<workflow>/<taskId>`. */
@@ -26,7 +27,38 @@ export interface HandlerClock {
   real<Value>(promise: PromiseLike<Value>): Promise<Value>;
 }
 
-/** The locks that the task holds while it runs, by name. */
+/** How a handler asks for locks while it runs. */
+export interface LockWaitOptions {
+  /** Default `exclusive`. */
+  readonly mode?: LockMode | undefined;
+  /** Higher is served earlier: -1e9 to 1e9. Default: that of the task. */
+  readonly priority?: number | undefined;
+  /** How long to wait: milliseconds, or a string such as `5s`. Default: as long as the attempt may run. */
+  readonly timeout?: number | string | undefined;
+  /** Ends the wait, beside the signal of the attempt. */
+  readonly signal?: AbortSignal | undefined;
+  /** Takes the locks back when they were not renewed for so long: at least 1 ms. Default: never. */
+  readonly lease?: number | string | undefined;
+  /** Renews the lease by itself this often, until `signal` is aborted; at most a third of the lease. Default: never. */
+  readonly heartbeat?: number | string | undefined;
+}
+
+/** Locks that a handler took while it runs; given back by `release`, by `using`, or at the end of the attempt. */
+export interface NestedLock {
+  readonly names: readonly string[];
+  /** The fencing token: greater than every one granted before. */
+  readonly token: number;
+  /** Whether they are held still. */
+  readonly isHeld: boolean;
+  /** @throws OrchestratorError `GRANT_RELEASED` the second time, `LOCK_STALE` when they were taken back */
+  release(): void;
+  /** Begins the lease anew. @throws OrchestratorError as `release` */
+  renew(): void;
+  /** Gives them back at the end of `using`; does nothing when they are no longer held. */
+  [Symbol.dispose](): void;
+}
+
+/** The locks that the task holds while it runs, by name; and more of them, if it has to. */
 export interface HeldLocks {
   /**
    * The fencing token of a lock that this task holds: greater than every token granted before it, so that
@@ -35,6 +67,15 @@ export interface HeldLocks {
    */
   token(name: string): number;
   readonly names: readonly string[];
+  /**
+   * Waits for locks on top of those that the task holds, all together. A circle of such waits is a deadlock: it is
+   * found at once, and the wait of its member of lowest priority (the youngest of equals) rejects.
+   *
+   * A lock that is held shared can be asked for exclusively: granted when nobody else holds it.
+   * @throws OrchestratorError `DEADLOCK_VICTIM`, `LOCK_CONFLICT` for a lock that is held or waited for already,
+   *   `WAIT_TIMEOUT`, `WAIT_ABORTED`, `QUEUE_FULL`; the reason of `signal` when the attempt is told to stop
+   */
+  acquire(name: string | readonly string[], options?: LockWaitOptions): Promise<NestedLock>;
 }
 
 /** Four levels of log lines, each with the run, path and attempt added. */

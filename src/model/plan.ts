@@ -1,5 +1,5 @@
 import type { AnyTask } from './task.ts';
-import type { FailurePolicy } from './workflow.ts';
+import type { FailurePolicy } from './workflow-data.ts';
 
 /**
  * A workflow version in the form that runs: tasks are numbers, edges are flat arrays. It never changes; runs
@@ -9,6 +9,8 @@ export interface CompiledPlan {
   readonly name: string;
   readonly workflowId: string;
   readonly failurePolicy: FailurePolicy;
+  /** Raised by hand when code changed; a part of the version. */
+  readonly revision: number;
   /** How many of this workflow's tasks may be in progress at once. */
   readonly concurrency: number | undefined;
   readonly size: number;

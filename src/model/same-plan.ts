@@ -9,7 +9,8 @@ import type { AnyTask } from './task.ts';
  */
 export function isSamePlan(a: CompiledPlan, b: CompiledPlan): boolean {
   if (a.workflowId !== b.workflowId || a.name !== b.name || a.failurePolicy !== b.failurePolicy) return false;
-  if (a.concurrency !== b.concurrency || a.size !== b.size || a.listed !== b.listed) return false;
+  if (a.concurrency !== b.concurrency || a.revision !== b.revision) return false;
+  if (a.size !== b.size || a.listed !== b.listed) return false;
   for (let i = 0; i < a.size; i++)
     if (!isSameTask(a.tasks[i] as AnyTask, b.tasks[i] as AnyTask)) return false;
   return true;

@@ -1,143 +1,25 @@
-import { guardValue } from '../base/values.ts';
+import { nearestName } from '../base/nearest.ts';
+import { describeName, quote } from '../base/values.ts';
 import { checkHandler, checkHandlerRef } from './check-handler.ts';
-import {
-  checkDuration,
-  checkFunction,
-  checkKeys,
-  checkNumber,
-  checkRecord,
-  checkTags,
-  checkText,
-  checkTimeLimit,
-  type Duration,
-  sentence,
-} from './checks.ts';
+import { checkKeys, checkNumber, checkRecord } from './checks.ts';
 import {
   checkDependencies,
-  type DependencyInput,
-  type DependencyOutputs,
+  DEPENDENCIES_MAX,
+  type DependencyItem,
   type DependencySpec,
 } from './dependency.ts';
+import { countEdit, notLive, sealed } from './drafts.ts';
 import { refuse, unreadable } from './errors.ts';
-import type { AnyHandler, HandlerContext, HandlerRef } from './handler.ts';
+import type { AnyHandler, HandlerRef } from './handler.ts';
 import { checkId } from './ids.ts';
-import {
-  checkLockNeeds,
-  checkResourceNeeds,
-  type LockNeed,
-  type LockRequest,
-  type ResourceNeed,
-} from './needs.ts';
-import { checkRetry, type RetryOptions, type RetryPolicy } from './retry-policy.ts';
+import type { LockNeed } from './needs.ts';
 import { readSimpleTask, type SimpleTask } from './simple-task.ts';
-
-/** Priorities reach from minus to plus this number. */
-export const PRIORITY_MAX = 1_000_000_000;
-
-/** What `when` is told: the same input and outputs that the handler would see. */
-export interface ConditionContext<In, Deps> {
-  readonly input: In;
-  readonly dependencies: Deps;
-}
-
-/** A predicate over input and dependencies; it must answer at once. */
-export type Condition<In, Deps> = (context: ConditionContext<In, Deps>) => boolean;
-
-/** What is said of a task when it is defined. */
-export interface TaskOptions<In, Out, Deps extends DependencyInput, Answer = boolean> {
-  /** For people. At most 10,000 characters. */
-  readonly description?: string | undefined;
-  /** Tasks that must end before this one starts, by the name under which the handler sees their output. */
-  readonly dependencies?: Deps | undefined;
-  /** Who does it: the name of an agent, whose concurrency and rate limits apply. */
-  readonly agentAssigned?: string | undefined;
-  /** Plain data for the handler, copied here and now. */
-  readonly inputData?: unknown;
-  /** Higher starts earlier: a number from -1e9 to 1e9. Default 0. */
-  readonly priority?: number | undefined;
-  /** How long it is thought to take; used by the policy `critical-path`. */
-  readonly estimatedDuration?: Duration | undefined;
-  /** Amounts of resources, all taken at once before it starts. */
-  readonly resourceRequirements?: Readonly<Record<string, number>> | undefined;
-  /** Locks, all taken at once, together with the resources. */
-  readonly locks?: readonly LockRequest[] | undefined;
-  /** The code, as a function. Give this or `handler`. */
-  readonly run?:
-    | ((context: HandlerContext<In, DependencyOutputs<Deps>>) => Out | PromiseLike<Out>)
-    | undefined;
-  /** The code, by the name under which it is registered. Give this or `run`. */
-  readonly handler?: string | HandlerRef | undefined;
-  /** Whether and when to try again after a failure. Default: one attempt. */
-  readonly retry?: RetryOptions | undefined;
-  /** The time limit of one attempt, from its start. Default: none. */
-  readonly timeout?: Duration | undefined;
-  /** The time limit of all attempts together, with the waits between, from the first start. Default: none. */
-  readonly totalTimeout?: Duration | undefined;
-  /** The longest time between two calls of `heartbeat()`. Default: none. */
-  readonly heartbeatTimeout?: Duration | undefined;
-  /** Asked once, when all dependencies have ended; `false` skips the task, and dependents see `undefined`. */
-  readonly when?: ((context: ConditionContext<In, DependencyOutputs<Deps>>) => Answer) | undefined;
-  /** Labels for people and dashboards: at most 64. */
-  readonly tags?: readonly string[] | undefined;
-  /** Plain data for people and tools, at most 64 KiB. */
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** The rarely used part of a task: most tasks share one empty object. */
-export interface TaskPolicies {
-  readonly description: string;
-  readonly agentAssigned: string | undefined;
-  readonly estimatedDurationMs: number | undefined;
-  readonly resources: readonly ResourceNeed[];
-  readonly locks: readonly LockNeed[];
-  readonly retry: RetryPolicy | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly totalTimeoutMs: number | undefined;
-  readonly heartbeatMs: number | undefined;
-  readonly when: Condition<never, never> | undefined;
-  readonly tags: readonly string[];
-  readonly metadata: Readonly<Record<string, unknown>>;
-}
-
-const NO_POLICIES: TaskPolicies = Object.freeze({
-  description: '',
-  agentAssigned: undefined,
-  estimatedDurationMs: undefined,
-  resources: Object.freeze([]),
-  locks: Object.freeze([]),
-  retry: undefined,
-  timeoutMs: undefined,
-  totalTimeoutMs: undefined,
-  heartbeatMs: undefined,
-  when: undefined,
-  tags: Object.freeze([]),
-  metadata: Object.freeze({}),
-});
+import type { TaskStatus } from './status.ts';
+import { type AnyTaskOptions, PRIORITY_MAX, TASK_KEYS } from './task-options.ts';
+import { checkPolicies, copyData, NO_POLICIES, type TaskPolicies } from './task-policies.ts';
 
 const NO_DEPENDENCIES: readonly DependencySpec[] = Object.freeze([]);
-const METADATA_BYTES_MAX = 65_536;
 const OPTIONS_ALLOWED = 'an object of task options';
-const KEYS: ReadonlySet<string> = new Set([
-  'description',
-  'dependencies',
-  'agentAssigned',
-  'inputData',
-  'priority',
-  'estimatedDuration',
-  'resourceRequirements',
-  'locks',
-  'run',
-  'handler',
-  'retry',
-  'timeout',
-  'totalTimeout',
-  'heartbeatTimeout',
-  'when',
-  'tags',
-  'metadata',
-]);
-
-type AnyTaskOptions = TaskOptions<never, unknown, DependencyInput>;
 
 /**
  * A node of a workflow: what is to be done, after what, and with which needs. Made by `task` or `taskFor`.
@@ -159,6 +41,8 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
   /** @internal */ readonly handlerRef: HandlerRef | undefined;
   /** @internal */ readonly run: AnyHandler | undefined;
   /** @internal */ readonly policies: TaskPolicies;
+  /** @internal Whether it is part of a registered workflow, and so no longer a draft. */
+  isSealed = false;
 
   /** @internal Use `task`. */
   constructor(taskId: unknown, given: unknown, where?: string) {
@@ -181,7 +65,7 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
       let rare = false;
       for (const key in options) {
         if (key === 'run' || key === 'dependencies' || key === 'priority') continue;
-        if (!KEYS.has(key)) checkKeys(options, KEYS, at);
+        if (!TASK_KEYS.has(key)) checkKeys(options, TASK_KEYS, at);
         rare = true;
       }
       this.priority =
@@ -238,6 +122,124 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
   get locks(): readonly LockNeed[] {
     return this.policies.locks;
   }
+
+  /**
+   * Sets the priority of a draft. What waits in a run has a priority of its own: `run.setPriority(path, priority)`.
+   *
+   * @param priority - higher starts earlier: -1e9 to 1e9
+   * @throws OrchestratorError `OPTION_INVALID`; `DEFINITION_SEALED` when it is part of a registered workflow
+   */
+  updatePriority(priority: number): void {
+    const at = beginEdit(this, 'updatePriority');
+    (this as { priority: number }).priority = checkNumber(
+      priority,
+      `${at}/priority`,
+      -PRIORITY_MAX,
+      PRIORITY_MAX,
+    );
+    countEdit();
+  }
+
+  /**
+   * Adds a dependency to a draft. Whether the graph has a cycle then is found when the workflow is checked as a whole.
+   *
+   * @param dependency - a task, `settled(task)`, the id of a task, or `{ taskId, on, as }`
+   * @throws OrchestratorError `DEPENDENCY_INVALID` (also for a second one of the same name), `DEPENDENCY_SELF`,
+   *   `LIMIT_EXCEEDED`; `DEFINITION_SEALED` when it is part of a registered workflow
+   */
+  addDependency(dependency: DependencyItem): void {
+    const at = beginEdit(this, 'addDependency');
+    const specs = this.dependencySpecs;
+    const [added] = readSpecs([dependency], at);
+    if (added === undefined) return;
+    const allowed = 'another task';
+    if (added.taskId === this.taskId)
+      throw refuse('DEPENDENCY_SELF', { at: `${at}/dependencies`, found: 'the task itself', allowed });
+    if (specs.some((spec) => spec.taskId === added.taskId || spec.name === added.name))
+      throw refuse('DEPENDENCY_INVALID', {
+        at: `${at}/dependencies`,
+        found: `a second dependency on ${quote(added.taskId)}, or of the same name`,
+        allowed: 'each task and each name once',
+        hint: 'Remove the other one first.',
+      });
+    if (specs.length >= DEPENDENCIES_MAX)
+      throw refuse('LIMIT_EXCEEDED', {
+        at: `${at}/dependencies`,
+        found: `${specs.length + 1} dependencies`,
+        allowed: `at most ${DEPENDENCIES_MAX}`,
+      });
+    (this as { dependencySpecs: readonly DependencySpec[] }).dependencySpecs = [...specs, added];
+    countEdit();
+  }
+
+  /**
+   * Removes a dependency from a draft; its handler no longer sees that output.
+   *
+   * @param taskId - of the task that it depends on
+   * @throws OrchestratorError `DEPENDENCY_UNKNOWN`; `DEFINITION_SEALED` when it is part of a registered workflow
+   */
+  removeDependency(taskId: string | number): void {
+    const at = beginEdit(this, 'removeDependency');
+    const id = checkId(taskId, at, 'a task id');
+    const kept = this.dependencySpecs.filter((spec) => spec.taskId !== id);
+    if (kept.length === this.dependencySpecs.length) {
+      const nearest = nearestName(id, this.dependencies);
+      throw refuse('DEPENDENCY_UNKNOWN', {
+        at: `${at}/dependencies`,
+        found: `the task ${quote(id)}, on which it does not depend`,
+        allowed: 'a dependency of the task',
+        hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
+      });
+    }
+    (this as { dependencySpecs: readonly DependencySpec[] }).dependencySpecs = kept;
+    countEdit();
+  }
+
+  /**
+   * Refuses: a definition has no status. That of a task in a run changes by what happens in the run.
+   * @throws OrchestratorError `TASK_NOT_LIVE` always
+   */
+  updateStatus(status: TaskStatus): never {
+    throw notLive(this.taskId, `the status ${describeName(status)}`);
+  }
+
+  /**
+   * Refuses: a definition has no output. Each run of it has one, which its handler returns.
+   * @throws OrchestratorError `TASK_NOT_LIVE` always
+   */
+  setOutputData(_output: unknown): never {
+    throw notLive(this.taskId, 'an output');
+  }
+
+  /** @internal An editable copy, whose dependencies are ids. */
+  copy(): AnyTask {
+    const copy = new Task(this.taskId, PLACEHOLDER);
+    return Object.assign(copy, {
+      priority: this.priority,
+      inputData: this.inputData,
+      dependencySpecs: this.dependencySpecs.map((spec) => ({ ...spec, target: undefined })),
+      handlerRef: this.handlerRef,
+      run: this.run,
+      policies: this.policies,
+    });
+  }
+}
+
+const PLACEHOLDER = { run: () => undefined };
+
+/** Refuses when a task is no draft; returns where it stands, for refusals. */
+function beginEdit(task: { readonly taskId: string; readonly isSealed: boolean }, method: string): string {
+  const at = `task ${JSON.stringify(task.taskId)}`;
+  if (task.isSealed) throw sealed(at, method);
+  return at;
+}
+
+function readSpecs(list: readonly unknown[], at: string): readonly DependencySpec[] {
+  try {
+    return checkDependencies(list, at, isTask);
+  } catch (thrown) {
+    throw unreadable(thrown, 'DEPENDENCY_INVALID', `${at}/dependencies`, 'a task, or the id of one');
+  }
 }
 
 /** The options of the simplest kind of task; `undefined` for any other, and for what cannot even be looked at. */
@@ -260,71 +262,4 @@ export function isTask(value: unknown): value is AnyTask {
     // The trap of a proxy.
     return false;
   }
-}
-
-function checkPolicies(options: AnyTaskOptions, at: string): TaskPolicies {
-  const duration = (
-    key: 'estimatedDuration' | 'timeout' | 'totalTimeout' | 'heartbeatTimeout',
-  ): number | undefined =>
-    options[key] === undefined
-      ? undefined
-      : key === 'estimatedDuration'
-        ? checkDuration(options[key], `${at}/${key}`)
-        : checkTimeLimit(options[key], `${at}/${key}`);
-  return {
-    description:
-      options.description === undefined ? '' : checkText(options.description, `${at}/description`, 10_000),
-    agentAssigned:
-      options.agentAssigned === undefined
-        ? undefined
-        : checkId(options.agentAssigned, `${at}/agentAssigned`, 'an agent name'),
-    estimatedDurationMs: duration('estimatedDuration'),
-    resources:
-      options.resourceRequirements === undefined
-        ? NO_POLICIES.resources
-        : checkResourceNeeds(options.resourceRequirements, `${at}/resourceRequirements`),
-    locks: options.locks === undefined ? NO_POLICIES.locks : checkLockNeeds(options.locks, `${at}/locks`),
-    retry: options.retry === undefined ? undefined : checkRetry(options.retry, `${at}/retry`),
-    timeoutMs: duration('timeout'),
-    totalTimeoutMs: duration('totalTimeout'),
-    heartbeatMs: duration('heartbeatTimeout'),
-    when:
-      options.when === undefined
-        ? undefined
-        : (checkFunction(options.when, `${at}/when`, 'a function that returns true or false') as Condition<
-            never,
-            never
-          >),
-    tags: options.tags === undefined ? NO_POLICIES.tags : checkTags(options.tags, `${at}/tags`),
-    metadata:
-      options.metadata === undefined
-        ? NO_POLICIES.metadata
-        : checkMetadata(options.metadata, `${at}/metadata`),
-  };
-}
-
-/** A frozen copy of plain data, or a refusal that points at what cannot be copied. */
-export function copyData(value: unknown, at: string): unknown {
-  const guarded = guardValue(value);
-  if (guarded.ok) return guarded.value;
-  throw refuse('VALUE_UNSERIALISABLE', {
-    at: `${at}${guarded.pointer}`,
-    found: guarded.found,
-    allowed: 'plain data',
-    hint: sentence(guarded.hint),
-  });
-}
-
-/** Metadata of a task or workflow: a plain object of at most 64 KiB. */
-export function checkMetadata(value: unknown, at: string): Readonly<Record<string, unknown>> {
-  const record = checkRecord(value, at, 'an object of plain data');
-  const guarded = guardValue(record, { bytes: METADATA_BYTES_MAX });
-  if (guarded.ok) return guarded.value as Readonly<Record<string, unknown>>;
-  const code = guarded.found.startsWith('more than') ? 'LIMIT_EXCEEDED' : 'VALUE_UNSERIALISABLE';
-  throw refuse(code, {
-    at: `${at}${guarded.pointer}`,
-    found: guarded.found,
-    allowed: `plain data of at most ${METADATA_BYTES_MAX} bytes`,
-    hint: sentence(guarded.hint),
-  });
 }

@@ -9,11 +9,13 @@ import { ConcurrencyController } from '../managers/concurrency/concurrency-contr
 import { EventHub } from '../managers/monitoring/event-hub.ts';
 import { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import { Claims } from '../managers/resources/claims.ts';
+import { Holders } from '../managers/resources/holders.ts';
 import { Ledger } from '../managers/resources/ledger.ts';
 import { ResourceManager } from '../managers/resources/resource-manager.ts';
 import { NeedsBook } from '../managers/scheduling/needs-book.ts';
 import { orderOf } from '../managers/scheduling/policy.ts';
 import { TaskScheduler } from '../managers/scheduling/task-scheduler.ts';
+import type { Ticket } from '../managers/scheduling/ticket.ts';
 import { Timers } from '../managers/scheduling/timers.ts';
 import { AttemptManager } from '../managers/workflows/attempt-manager.ts';
 import { attemptServices } from '../managers/workflows/attempt-services.ts';
@@ -23,14 +25,17 @@ import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { Reloader } from '../managers/workflows/reload.ts';
 import { RunDirectory } from '../managers/workflows/run-directory.ts';
 import { RunLoop } from '../managers/workflows/run-loop.ts';
-import { WorkflowRegistry } from '../managers/workflows/workflow-registry.ts';
+import { WorkflowManager } from '../managers/workflows/workflow-manager.ts';
+import { compile } from '../model/compile.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Executor } from '../ports/executor.ts';
 import type { IdSource } from '../ports/id-source.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
+import { applyPriorities } from './apply-priorities.ts';
 import { guardLogger } from './guard-logger.ts';
 import type { CheckedOptions } from './options.ts';
+import { runTable } from './run-table.ts';
 
 /** Everything an orchestrator is made of, joined. */
 export interface Composition {
@@ -38,15 +43,20 @@ export interface Composition {
   readonly logger: Logger;
   readonly idSource: IdSource;
   readonly executor: Executor;
+  readonly random: Random;
   readonly timers: Timers;
   readonly hub: EventHub;
   readonly persistence: PersistenceManager;
-  readonly registry: WorkflowRegistry;
+  readonly registry: WorkflowManager;
   readonly handlers: Handlers;
   readonly scheduler: TaskScheduler;
+  readonly ledger: Ledger;
   readonly claims: Claims;
   readonly resources: ResourceManager;
   readonly concurrency: ConcurrencyController;
+  /** Who holds what. */
+  readonly holders: Holders;
+  readonly needs: NeedsBook;
   readonly attempts: AttemptManager;
   readonly directory: RunDirectory;
   readonly reloader: Reloader;
@@ -71,9 +81,17 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
   const foundation = await composeFoundation(options);
   // The loop and those whom it calls need each other; they meet here, through functions.
   const wake = (): void => running.loop.wake();
-  const scheduling = composeScheduling(options, { ...foundation, wake });
+  const scheduling = composeScheduling(options, { ...foundation, wake, loop: () => running.loop });
   const running = composeRunning(options, foundation, scheduling, wake);
-  return { ...foundation, ...scheduling, ...running, registry: new WorkflowRegistry() };
+  const registry = new WorkflowManager({
+    admit: (workflow) => {
+      const plan = compile(workflow);
+      foundation.handlers.check(plan);
+      scheduling.scheduler.bind(plan);
+    },
+    unfinishedRuns: (workflowId) => foundation.directory.unfinishedOf(workflowId),
+  });
+  return { ...foundation, ...scheduling, ...running, registry };
 }
 
 async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
@@ -159,19 +177,23 @@ interface SchedulingContext {
   readonly wake: () => void;
   readonly logger: Logger;
   readonly directory: RunDirectory;
+  readonly loop: () => RunLoop;
 }
 
 interface Scheduling {
+  readonly ledger: Ledger;
   readonly scheduler: TaskScheduler;
   readonly resources: ResourceManager;
   readonly concurrency: ConcurrencyController;
   readonly claims: Claims;
+  readonly holders: Holders;
+  readonly needs: NeedsBook;
 }
 
 /** The one ledger, and the three managers that share it. */
 function composeScheduling(
   options: CheckedOptions,
-  { timers, epoch, wake, logger, directory }: SchedulingContext,
+  { timers, epoch, wake, logger, directory, loop }: SchedulingContext,
 ): Scheduling {
   const ledger = new Ledger();
   for (const { name, kind, capacity, perMs } of options.resources) {
@@ -185,8 +207,12 @@ function composeScheduling(
   }
   const needs = new NeedsBook(ledger, options.concurrency, options.agents);
   const complain = (error: Error): void =>
-    logger.error({ error: error.message }, 'the comparator of ready tasks gives no order');
-  const scheduler = new TaskScheduler({
+    logger.error({ error: error.message }, 'a comparator or listener of the task scheduler is at fault');
+  const holders = new Holders({
+    tickets: () => liveTickets(directory, scheduler),
+    claims: () => claims.records(),
+  });
+  const scheduler: TaskScheduler = new TaskScheduler({
     ledger,
     needs,
     timers,
@@ -194,8 +220,12 @@ function composeScheduling(
     epoch,
     wake,
     complain,
+    holders,
+    runs: runTable({ directory, loop, scheduler: () => scheduler }),
+    nextSubmission: () => directory.nextSubmission(),
+    onTurn: (watcher) => loop().onTurn(watcher),
   });
-  const claims = new Claims({
+  const claims: Claims = new Claims({
     ledger,
     nextOrder: () => orderOf(directory.nextSubmission(), 0),
     nextToken: () => scheduler.nextToken(),
@@ -206,11 +236,30 @@ function composeScheduling(
     wake,
   });
   return {
+    ledger,
     scheduler,
     claims,
-    resources: new ResourceManager(ledger, claims, wake),
+    holders,
+    needs,
+    resources: new ResourceManager({
+      ledger,
+      claims,
+      wake,
+      holders,
+      monotonic: () => timers.monotonic(),
+      onTurn: (watcher) => loop().onTurn(watcher),
+      globalRow: needs.global,
+      agentRows: (agent) => needs.agentRows(agent),
+      applyPriorities: (order) => applyPriorities(order, directory, scheduler),
+    }),
     concurrency: new ConcurrencyController(ledger, claims, needs.global, wake),
   };
+}
+
+/** The tickets of all runs, and of the tasks that the host has scheduled by itself. */
+function* liveTickets(directory: RunDirectory, scheduler: TaskScheduler): IterableIterator<Ticket> {
+  for (const run of directory.all()) yield* run.tickets();
+  yield* scheduler.hostTickets();
 }
 
 function endRun(run: LiveRun, directory: RunDirectory): void {

@@ -1,10 +1,10 @@
+import { checkMonitoring, type MonitoringOptions } from '../managers/monitoring/monitoring-options.ts';
 import { CAPACITY_MAX } from '../managers/resources/row.ts';
 import type { AgentLimits } from '../managers/scheduling/needs-book.ts';
-import type { SchedulingPolicy } from '../managers/scheduling/policy.ts';
+import { checkPolicy, type SchedulingPolicy } from '../managers/scheduling/policy.ts';
 import { checkRegistered } from '../model/check-handler.ts';
 import {
   checkDuration,
-  checkFunction,
   checkInteger,
   checkKeys,
   checkNumber,
@@ -18,7 +18,8 @@ import {
 import { refuse } from '../model/errors.ts';
 import type { AnyHandler, Handler } from '../model/handler.ts';
 import { checkId } from '../model/ids.ts';
-import { type AnyWorkflow, Workflow, type WorkflowData, workflowFromData } from '../model/workflow.ts';
+import { type AnyWorkflow, Workflow, workflowFromData } from '../model/workflow.ts';
+import type { WorkflowData } from '../model/workflow-data.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { Executor } from '../ports/executor.ts';
@@ -68,6 +69,11 @@ export interface OrchestratorOptions {
   readonly retainRuns?: number | undefined;
   /** Told of every event. */
   readonly monitors?: readonly Monitor[] | undefined;
+  /**
+   * Counts, times and raises alerts from the start: `true`, or how. Default: from when `orchestrator.monitoring` is first
+   * asked for.
+   */
+  readonly monitoring?: boolean | MonitoringOptions | undefined;
   /** Where log lines go. Default: nowhere. */
   readonly logger?: Logger | undefined;
   /** Time. Default: that of the machine. */
@@ -100,6 +106,7 @@ export interface CheckedOptions {
   readonly cancelGraceMs: number;
   readonly retainRuns: number;
   readonly monitors: readonly Monitor[];
+  readonly monitoring: MonitoringOptions | undefined;
   readonly logger: Logger | undefined;
   readonly clock: Clock | undefined;
   readonly idSource: IdSource | undefined;
@@ -120,6 +127,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'cancelGrace',
   'retainRuns',
   'monitors',
+  'monitoring',
   'logger',
   'clock',
   'idSource',
@@ -156,6 +164,7 @@ function readOptions(given: unknown, at: string): CheckedOptions {
         ? 100
         : checkInteger(options.retainRuns, `${at}/retainRuns`, 0, COUNT_MAX),
     monitors: checkMonitors(options.monitors, `${at}/monitors`),
+    monitoring: readMonitoring(options.monitoring, `${at}/monitoring`),
     logger: checkPort(options.logger, `${at}/logger`, ['debug', 'info', 'warn', 'error']),
     clock: checkPort(options.clock, `${at}/clock`, ['now', 'monotonic', 'setTimer', 'hold']),
     idSource: checkPort(options.idSource, `${at}/idSource`, ['nextRunId']),
@@ -196,18 +205,6 @@ export function asWorkflow(given: unknown): AnyWorkflow {
   return Workflow.is(given) ? given : workflowFromData(given);
 }
 
-/** The order of ready tasks. */
-export function checkPolicy(value: unknown, at: string): SchedulingPolicy {
-  if (value === undefined) return 'priority';
-  if (value === 'priority' || value === 'critical-path' || value === 'fifo') return value;
-  if (typeof value === 'function') return checkFunction(value, at, 'a comparator') as SchedulingPolicy;
-  throw invalidOption(
-    at,
-    value,
-    'priority, critical-path, fifo, or a function that compares two ready tasks',
-  );
-}
-
 function checkWorkflows(value: unknown, at: string): readonly AnyWorkflow[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw invalidOption(at, value, 'an array of workflows');
@@ -222,6 +219,13 @@ function checkMonitors(value: unknown, at: string): readonly Monitor[] {
       throw invalidOption(`${at}/${i}`, monitor, 'an object with observe(event)');
     return monitor as Monitor;
   });
+}
+
+function readMonitoring(value: unknown, at: string): MonitoringOptions | undefined {
+  if (value === undefined || value === false) return undefined;
+  const options = value === true ? {} : (value as MonitoringOptions);
+  checkMonitoring(options, at);
+  return { ...options };
 }
 
 function checkResources(value: unknown, at: string): readonly ResourceSpec[] {

@@ -1,37 +1,36 @@
 import { describeValue } from '../base/values.ts';
-import type { RunCommand } from '../machine/commands.ts';
 import type { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
+import type { ErrorHandler } from '../managers/monitoring/error-handler.ts';
+import type { Recovery } from '../managers/monitoring/error-record.ts';
 import type { EventMap, Listener } from '../managers/monitoring/event-hub.ts';
-import type { ResourceManager } from '../managers/resources/resource-manager.ts';
+import type { MonitoringService } from '../managers/monitoring/monitoring-service.ts';
+import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
+import type { Grant } from '../managers/resources/claims.ts';
+import type { ResourceManager, WaitOptions } from '../managers/resources/resource-manager.ts';
 import type { SchedulingPolicy } from '../managers/scheduling/policy.ts';
-import { LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
-import type { WorkflowVersion } from '../managers/workflows/workflow-registry.ts';
+import type { TaskScheduler } from '../managers/scheduling/task-scheduler.ts';
+import type { WorkflowManager } from '../managers/workflows/workflow-manager.ts';
 import { checkFunction } from '../model/checks.ts';
-import { compile } from '../model/compile.ts';
-import { OrchestratorError, refuse } from '../model/errors.ts';
+import { refuse } from '../model/errors.ts';
+import type { TaskPath } from '../model/path.ts';
 import { type AnyTask, isTask, type Task } from '../model/task.ts';
-import { type AnyWorkflow, Workflow, type WorkflowData } from '../model/workflow.ts';
+import type { Workflow } from '../model/workflow.ts';
+import type { WorkflowData } from '../model/workflow-data.ts';
 import type { Monitor } from '../ports/monitor.ts';
-import { type Composition, compose } from './compose.ts';
-import { followSignal } from './follow-signal.ts';
-import { asWorkflow, checkOptions, checkPolicy, type OrchestratorOptions } from './options.ts';
-import { findRun, recoverRuns } from './recover-runs.ts';
-import { type HandleServices, Run } from './run-handle.ts';
-import { type CloseOptions, checkGrace, shutDown } from './shut-down.ts';
-import {
-  asError,
-  type CheckedStart,
-  checkInput,
-  checkStart,
-  type StartArguments,
-  type StartSettings,
-} from './start-run.ts';
+import type { Engine } from './engine.ts';
+import type { OrchestratorOptions } from './options.ts';
+import type { PersistedState, PersistOptions } from './persist-state.ts';
+import type { RecoveredState } from './recover-runs.ts';
+import type { Run } from './run-handle.ts';
+import type { CloseOptions } from './shut-down.ts';
+import type { StartArguments, StartSettings } from './start-run.ts';
+import type { TaskMonitor } from './task-monitor.ts';
 
 /** The output of a run of one task. */
 type SingleOutput<Of> = Of extends Task<infer Id, infer Out, never> ? { readonly [Key in Id]: Out } : never;
 
 /** What `open` has composed: nobody else can construct an orchestrator. */
-const opened = new WeakSet<Composition>();
+const opened = new WeakSet<Engine>();
 
 /**
  * Runs workflows inside this process.
@@ -43,27 +42,17 @@ const opened = new WeakSet<Composition>();
  * await orchestrator.close();
  */
 export class Orchestrator {
-  readonly #parts: Composition;
-  readonly #services: HandleServices;
-  readonly #workflowOf = new WeakMap<AnyTask, AnyWorkflow>();
-  readonly #starting = new Map<string, Promise<LiveRun>>();
-  #closing: Promise<void> | undefined;
+  readonly #engine: Engine;
 
   /** Use `Orchestrator.open`. */
-  private constructor(parts: Composition) {
-    if (!opened.delete(parts))
+  private constructor(engine: Engine) {
+    if (!opened.delete(engine))
       throw refuse('OPTION_INVALID', {
         at: 'new Orchestrator',
         found: 'a call of the constructor',
         allowed: 'await Orchestrator.open(options)',
       });
-    this.#parts = parts;
-    this.#services = {
-      persistence: parts.persistence,
-      submit: (run, command) => this.#submit(run, command),
-      undurable: (run) => parts.loop.undurable(run),
-      release: (run) => parts.directory.release(run),
-    };
+    this.#engine = engine;
   }
 
   /**
@@ -72,13 +61,13 @@ export class Orchestrator {
    * @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `STORE_OWNED` …
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
-    const checked = checkOptions(options);
-    const parts = await compose(checked);
-    opened.add(parts);
-    const orchestrator = new Orchestrator(parts);
+    // Loaded when the first one is opened: who only defines workflows need not wait for it.
+    const { openEngine } = await import('./engine.ts');
+    const engine = await openEngine(options);
+    opened.add(engine);
+    const orchestrator = new Orchestrator(engine);
     try {
-      for (const workflow of checked.workflows) orchestrator.#register(workflow);
-      await recoverRuns(parts);
+      await engine.begin();
       return orchestrator;
     } catch (error) {
       await orchestrator.close({ grace: 0 });
@@ -86,14 +75,46 @@ export class Orchestrator {
     }
   }
 
+  /** Workflows with their versions. */
+  get workflows(): WorkflowManager {
+    return this.#parts.registry;
+  }
+
   /** Resources: usage, capacity, grants for code that is not a task. */
   get resources(): ResourceManager {
     return this.#parts.resources;
   }
 
+  /** The queue of tasks: what waits and why, pauses, priorities, drains, tasks of the host's own. */
+  get scheduler(): TaskScheduler {
+    return this.#parts.scheduler;
+  }
+
   /** Locks for code that is not a task, and the limit of tasks at once. */
   get concurrency(): ConcurrencyController {
     return this.#parts.concurrency;
+  }
+
+  /** States of runs: read at any point, kept as checkpoints, given back as forks. */
+  get persistence(): PersistenceManager {
+    return this.#parts.persistence;
+  }
+
+  /**
+   * Waits until everything that was decided so far is durable, and keeps a checkpoint of each run that goes on.
+   * @throws OrchestratorError `WAIT_ABORTED`, `ORCHESTRATOR_CLOSED`; what fails for one run is in `failed`
+   */
+  async persistState(options: PersistOptions = {}): Promise<PersistedState> {
+    return this.#engine.persistState(options);
+  }
+
+  /**
+   * Goes on with the unfinished runs of the store that are not live here, as `open` does: those whose workflow was
+   * registered since, or that were given up on. Doing it again changes nothing.
+   * @throws OrchestratorError `ORCHESTRATOR_CLOSED`, and what the store throws
+   */
+  async recoverState(): Promise<RecoveredState> {
+    return this.#engine.recoverState();
   }
 
   /**
@@ -108,16 +129,7 @@ export class Orchestrator {
     workflow: Workflow<In, Outputs> | WorkflowData,
     ...[options]: StartArguments<In>
   ): Promise<Run<Outputs>> {
-    this.#checkOpen();
-    const start = checkStart(options, 'manageWorkflow');
-    const version = this.#register(asWorkflow(workflow));
-    const checked = checkInput(version.workflow, start.input);
-    const input = checked instanceof Promise ? await checked : checked;
-    const run =
-      start.key === undefined
-        ? await this.#start(version, start, input)
-        : await this.#startOnce(version, start, input, start.key);
-    return new Run<Outputs>(run, this.#services);
+    return this.#engine.starter.start<Outputs>(workflow, options);
   }
 
   /**
@@ -136,12 +148,8 @@ export class Orchestrator {
         found: describeValue(task),
         allowed: 'a task made by task(…)',
       });
-    let workflow = this.#workflowOf.get(task);
-    if (workflow === undefined) {
-      workflow = new Workflow(task.taskId, { tasks: [task] });
-      this.#workflowOf.set(task, workflow);
-    }
-    return this.manageWorkflow(workflow as Workflow<unknown, SingleOutput<Of>>, options);
+    const { starter } = this.#engine;
+    return starter.start<SingleOutput<Of>>(starter.workflowOf(task), options);
   }
 
   /**
@@ -149,12 +157,20 @@ export class Orchestrator {
    * @throws OrchestratorError `RUN_NOT_FOUND`
    */
   getRun(runId: string): Run {
-    return new Run(this.#parts.directory.get(runId), this.#services);
+    return this.#engine.starter.handleOf(this.#parts.directory.get(runId));
+  }
+
+  /**
+   * The live view of one task: status, reason, attempts, events; and commands on it.
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `TASK_NOT_FOUND`
+   */
+  monitorTask(runId: string, path: TaskPath): TaskMonitor {
+    return this.#engine.starter.monitor(runId, path);
   }
 
   /** All runs that this process knows, in the order of their start. */
   runs(): readonly Run[] {
-    return [...this.#parts.directory.all()].map((run) => new Run(run, this.#services));
+    return [...this.#parts.directory.all()].map((run) => this.#engine.starter.handleOf(run));
   }
 
   /**
@@ -163,7 +179,7 @@ export class Orchestrator {
    */
   async cancelRun(runId: string, reason?: unknown): Promise<boolean> {
     const run = this.#parts.directory.find(runId);
-    return run === undefined ? false : new Run(run, this.#services).cancel(reason);
+    return run === undefined ? false : this.#engine.starter.handleOf(run).cancel(reason);
   }
 
   /** Starts no task of any run until `resume`; what runs goes on. */
@@ -173,7 +189,7 @@ export class Orchestrator {
 
   /** Starts tasks again, in their order; a closing orchestrator starts none. */
   resume(): void {
-    if (this.#closing === undefined) this.#parts.scheduler.resume();
+    if (!this.#engine.isClosing) this.#parts.scheduler.resume();
   }
 
   /**
@@ -181,10 +197,7 @@ export class Orchestrator {
    * @throws OrchestratorError `OPTION_INVALID`
    */
   prioritizeTasks(policy: SchedulingPolicy = 'priority'): void {
-    const { scheduler, loop } = this.#parts;
-    const tickets = scheduler.setPolicy(checkPolicy(policy, 'prioritizeTasks'));
-    for (const ticket of tickets) (ticket.run as LiveRun).setTicket(ticket.scope, ticket.index, ticket);
-    loop.wake();
+    this.#parts.scheduler.prioritizeTasks(policy);
   }
 
   /**
@@ -210,6 +223,33 @@ export class Orchestrator {
     return () => this.#parts.hub.unwatch(monitor);
   }
 
+  /** Metrics, alerts, the model of a dashboard: since `open({ monitoring })`, else since this was first asked for. */
+  get monitoring(): MonitoringService {
+    return this.#engine.observers.monitoring;
+  }
+
+  /** What went wrong, and what was done about it, since this was first asked for. */
+  get errors(): ErrorHandler {
+    return this.#engine.observers.errors;
+  }
+
+  /**
+   * Reports from outside that the current attempt of a task has failed, as if its handler had thrown.
+   * @throws OrchestratorError as `ErrorHandler.handleTaskError`
+   */
+  async handleTaskError(runId: string, path: TaskPath, error: unknown): Promise<Recovery> {
+    return this.#engine.observers.handleTaskError(runId, path, error);
+  }
+
+  /**
+   * Takes everything that a task needs (resources, locks, a slot of its agent, a place under the limit), all at once.
+   * @returns the grant, with the fencing token of the locks; it is given back exactly once
+   * @throws OrchestratorError as `ResourceManager.allocateResource`
+   */
+  async allocateResources(task: AnyTask, options: WaitOptions = {}): Promise<Grant> {
+    return this.#engine.allocateResources(task, options);
+  }
+
   /**
    * Ends everything: starts nothing new, lets running handlers end within `grace`, then tells them to stop.
    * Runs that have not ended stay in a durable store as they are, and go on when it is opened again; here,
@@ -218,22 +258,7 @@ export class Orchestrator {
    * @throws OrchestratorError `SELF_WAIT` from inside a handler, which it would wait for
    */
   close(options: CloseOptions = {}): Promise<void> {
-    const own = runOfCaller();
-    if (own !== undefined && !own.isFinished && own.lost === undefined && this.#knows(own)) {
-      return Promise.reject(
-        new OrchestratorError(
-          'SELF_WAIT',
-          `a handler of run ${own.runId} closes the orchestrator that runs it, which would wait for the handler. Close it outside of handlers.`,
-        ),
-      );
-    }
-    if (this.#closing !== undefined) return this.#closing;
-    try {
-      this.#closing = shutDown(this.#parts, checkGrace(options));
-    } catch (refused) {
-      return Promise.reject(refused);
-    }
-    return this.#closing;
+    return this.#engine.close(options);
   }
 
   /** Closes it, at the end of `await using`. */
@@ -241,109 +266,7 @@ export class Orchestrator {
     return this.close();
   }
 
-  /** Whether a run is one of this orchestrator, and not of another one in the same process. */
-  #knows(run: LiveRun): boolean {
-    return this.#parts.directory.find(run.runId) === run;
-  }
-
-  #checkOpen(): void {
-    if (this.#closing !== undefined)
-      throw new OrchestratorError(
-        'ORCHESTRATOR_CLOSED',
-        'this orchestrator is closing or closed; nothing new can be started. Open another one.',
-      );
-  }
-
-  /** Registers a workflow, after checking that all it needs is there. */
-  #register(workflow: AnyWorkflow): WorkflowVersion {
-    // Checked as a whole first: what is refused is no version, and changes no limit.
-    const plan = compile(workflow);
-    this.#parts.handlers.check(plan);
-    this.#parts.scheduler.bind(plan);
-    return this.#parts.registry.register(workflow);
-  }
-
-  #start({ plan, version }: WorkflowVersion, start: CheckedStart, input: unknown): Promise<LiveRun> {
-    const { directory, scheduler, loop, idSource } = this.#parts;
-    this.#checkOpen();
-    const runId = idSource.nextRunId();
-    if (directory.find(runId) !== undefined)
-      throw new OrchestratorError(
-        'ID_DUPLICATE',
-        `the idSource gave ${JSON.stringify(runId)}, which a known run has; allowed: a fresh id each time`,
-      );
-    const run = new LiveRun({
-      runId,
-      plan,
-      bound: scheduler.bind(plan),
-      submission: directory.nextSubmission(),
-    });
-    const cancel = (): void => this.#cancelBySignal(run, start.signal);
-    const letGo = start.signal === undefined ? undefined : followSignal(run, start.signal, cancel);
-    directory.add(run);
-    const command: RunCommand = {
-      type: 'StartRun',
-      at: 0,
-      workflowVersion: version,
-      input,
-      priority: start.priority,
-      ...(start.key === undefined ? undefined : { key: start.key }),
-    };
-    return new Promise((resolve, reject) => {
-      loop.submit(run, command, (refused) => {
-        if (refused === undefined) resolve(run);
-        else {
-          letGo?.();
-          directory.release(run);
-          reject(asError(refused));
-        }
-      });
-      if (start.signal?.aborted) cancel();
-    });
-  }
-
-  #cancelBySignal(run: LiveRun, signal: AbortSignal | undefined): void {
-    new Run(run, this.#services)
-      .cancel(signal?.reason)
-      .catch((error: unknown) =>
-        this.#parts.logger.error({ runId: run.runId, error }, 'a run could not be cancelled'),
-      );
-  }
-
-  /** Starts a run under a key, or finds the one that was. */
-  async #startOnce(
-    version: WorkflowVersion,
-    start: CheckedStart,
-    input: unknown,
-    key: string,
-  ): Promise<LiveRun> {
-    const earlier = this.#starting.get(key);
-    if (earlier !== undefined) return earlier;
-    const starting = this.#findOrStart(version, start, input, key);
-    this.#starting.set(key, starting);
-    try {
-      return await starting;
-    } finally {
-      this.#starting.delete(key);
-    }
-  }
-
-  async #findOrStart(
-    version: WorkflowVersion,
-    start: CheckedStart,
-    input: unknown,
-    key: string,
-  ): Promise<LiveRun> {
-    const runId = await this.#parts.persistence.findKey(key);
-    return runId === undefined ? this.#start(version, start, input) : findRun(this.#parts, runId);
-  }
-
-  #submit(run: LiveRun, command: RunCommand): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#parts.loop.submit(run, command, (refused) => {
-        if (refused === undefined) resolve();
-        else reject(asError(refused));
-      });
-    });
+  get #parts(): Engine['parts'] {
+    return this.#engine.parts;
   }
 }

@@ -1,60 +1,175 @@
 import type { RunCreated } from '../machine/events.ts';
 import { upcast } from '../machine/replay.ts';
 import { LiveRun } from '../managers/workflows/live-run.ts';
+import { OrchestratorError } from '../model/errors.ts';
 import type { Composition } from './compose.ts';
 
 const END_TYPES: ReadonlySet<string> = new Set(['RunCompleted', 'RunFailed', 'RunCancelled']);
 
+/** What came of the unfinished runs of a store that were not live here. */
+export interface RecoveredState {
+  /** The runs that go on here, in the order of their start. */
+  readonly recovered: readonly string[];
+  /** The runs that stay as they are until what they lack is registered. */
+  readonly left: readonly LeftRun[];
+  /** The runs whose log makes no sense, with `HISTORY_INVALID` or `EVENT_UNKNOWN`. Their logs are not touched. */
+  readonly lost: readonly LostRun[];
+}
+
+/** A run that is left as it is. */
+export interface LeftRun {
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly workflowVersion: number;
+  /** What is not registered: its version of the workflow, or a handler. */
+  readonly reason: 'workflow_missing' | 'handler_missing';
+  /** The names of the missing handlers. */
+  readonly handlers: readonly string[];
+}
+
+/** A run that nobody can go on with. */
+export interface LostRun {
+  readonly runId: string;
+  readonly error: OrchestratorError;
+}
+
+/** What a recovery fills in. */
+interface Report {
+  readonly recovered: string[];
+  readonly left: LeftRun[];
+  readonly lost: LostRun[];
+}
+
+/** A run that is to be recovered, by its first event. */
+interface Head {
+  readonly runId: string;
+  readonly created: RunCreated;
+}
+
+const underWay = new WeakMap<Composition, Promise<RecoveredState>>();
+
 /**
- * Goes on with the runs of a store that have not ended. A run whose workflow version is not registered, or
- * whose handlers are missing, is left as it is and reported.
+ * Goes on with the runs of the store that have not ended and are not live here, in the order in which they were
+ * started. What cannot be gone on with is reported, one by one, and keeps no other from it. Asked again while it is
+ * under way, it is the same one.
  *
- * @throws OrchestratorError `EVENT_UNKNOWN`, `HISTORY_INVALID`, and what the store throws
+ * @throws OrchestratorError what the store throws
  */
-export async function recoverRuns(parts: Composition): Promise<void> {
+export function recoverRuns(parts: Composition): Promise<RecoveredState> {
+  const known = underWay.get(parts);
+  if (known !== undefined) return known;
+  const recovering = recoverAll(parts).finally(() => underWay.delete(parts));
+  underWay.set(parts, recovering);
+  return recovering;
+}
+
+async function recoverAll(parts: Composition): Promise<RecoveredState> {
+  const report: Report = { recovered: [], left: [], lost: [] };
+  const heads: Head[] = [];
   for (const { runId, lastType } of await parts.persistence.listRuns()) {
-    if (!END_TYPES.has(lastType)) await recoverRun(parts, runId);
+    if (END_TYPES.has(lastType) || isLive(parts, runId)) continue;
+    const head = await readHead(parts, runId, report);
+    if (head !== undefined) heads.push(head);
   }
+  // A store lists streams as they were created; an append that failed has let others go first.
+  heads.sort((a, b) => startOf(a) - startOf(b));
+  for (const head of heads) await recoverRun(parts, head, report);
+  return report;
+}
+
+/** When a run was started; a fork begins with the history of another run. */
+function startOf({ created }: Head): number {
+  return created.forkedFrom?.at ?? created.at;
+}
+
+/** A run that was given up on here is not live: its log may be better by now. */
+function isLive({ directory }: Composition, runId: string): boolean {
+  const run = directory.find(runId);
+  return run !== undefined && run.lost === undefined;
 }
 
 /**
  * A run of the store, ended or not, whether this process has had it before or not.
- * @throws OrchestratorError `RUN_NOT_FOUND`, and what `recoverRuns` throws
+ * @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN`, and what the store throws
  */
 export async function findRun(parts: Composition, runId: string): Promise<LiveRun> {
   const { directory } = parts;
-  return directory.find(runId) ?? (await recoverRun(parts, runId)) ?? directory.get(runId);
+  const known = directory.find(runId);
+  if (known !== undefined) return known;
+  const report: Report = { recovered: [], left: [], lost: [] };
+  const head = await readHead(parts, runId, report);
+  if (head !== undefined) await recoverRun(parts, head, report);
+  const [lost] = report.lost;
+  if (lost !== undefined && directory.find(runId) === undefined) throw lost.error;
+  return directory.get(runId);
 }
 
-async function recoverRun(parts: Composition, runId: string): Promise<LiveRun | undefined> {
-  const { persistence, registry, handlers, scheduler, directory, reloader, logger } = parts;
+async function readHead(
+  { persistence, logger }: Composition,
+  runId: string,
+  report: Report,
+): Promise<Head | undefined> {
   const [first] = await persistence.readPage(runId, 1, 1);
   if (first === undefined) return undefined;
-  const created = upcast(first) as RunCreated;
-  const { workflowId, workflowVersion } = created;
-  if (!registry.has(workflowId, workflowVersion)) {
-    logger.warn(
-      { runId, workflowId, workflowVersion },
-      'an unfinished run was left as it is: its workflow version is not registered',
-    );
+  try {
+    return { runId, created: upcast(first) as RunCreated };
+  } catch (thrown) {
+    const error = asUnreadable(thrown);
+    report.lost.push({ runId, error });
+    logger.error({ runId, error }, 'a run is lost here: its log cannot be read');
     return undefined;
   }
-  const { plan } = registry.get(workflowId, workflowVersion);
-  const missing = handlers.missing(plan);
-  if (missing.length > 0) {
-    logger.warn(
-      { runId, workflowId, missing },
-      'an unfinished run was left as it is: handlers are not registered',
-    );
-    return undefined;
+}
+
+async function recoverRun(parts: Composition, { runId, created }: Head, report: Report): Promise<void> {
+  const { registry, scheduler, directory, reloader, logger } = parts;
+  const left = missingOf(parts, runId, created);
+  if (left !== undefined) {
+    report.left.push(left);
+    logger.warn({ ...left }, 'an unfinished run was left as it is');
+    return;
   }
+  // While the store was read somebody else may have brought it back.
+  if (isLive(parts, runId)) return;
+  const { plan } = registry.get(created.workflowId, created.workflowVersion);
   const run = new LiveRun({
     runId,
     plan,
     bound: scheduler.bind(plan),
     submission: directory.nextSubmission(),
   });
-  directory.add(run);
-  await reloader.recover(run);
-  return run;
+  directory.replace(run);
+  try {
+    await reloader.recover(run);
+    // It may have ended here and been let go while the store was read.
+    if (!run.isFinished) report.recovered.push(runId);
+  } catch (thrown) {
+    const error = asUnreadable(thrown);
+    report.lost.push({ runId, error });
+    logger.error({ runId, error }, 'a run is lost here: its log cannot be read');
+    run.lost = error;
+    directory.ended(run);
+    reloader.abandon(run, error);
+    run.settle();
+  }
+}
+
+/** What keeps a run from being gone on with. */
+function missingOf(
+  { registry, handlers }: Composition,
+  runId: string,
+  { workflowId, workflowVersion }: RunCreated,
+): LeftRun | undefined {
+  const about = { runId, workflowId, workflowVersion };
+  if (!registry.has(workflowId, workflowVersion))
+    return { ...about, reason: 'workflow_missing', handlers: [] };
+  const missing = handlers.missing(registry.get(workflowId, workflowVersion).plan);
+  return missing.length === 0 ? undefined : { ...about, reason: 'handler_missing', handlers: missing };
+}
+
+/** The error of a log that makes no sense; any other is one of the store, and ends the recovery. */
+function asUnreadable(thrown: unknown): OrchestratorError {
+  if (OrchestratorError.is(thrown, 'HISTORY_INVALID') || OrchestratorError.is(thrown, 'EVENT_UNKNOWN'))
+    return thrown;
+  throw thrown;
 }

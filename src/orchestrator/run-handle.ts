@@ -1,5 +1,3 @@
-import { nearestName } from '../base/nearest.ts';
-import { describeName } from '../base/values.ts';
 import type { RunCommand } from '../machine/commands.ts';
 import type { RunEvent } from '../machine/events.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
@@ -9,19 +7,23 @@ import { OrchestratorError } from '../model/errors.ts';
 import { describeFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { RunStatus } from '../model/status.ts';
-import { PRIORITY_MAX } from '../model/task.ts';
+import { PRIORITY_MAX } from '../model/task-options.ts';
 import { durableStatus, undurableByPath } from './durable-view.ts';
+import { type ExplainServices, explainTask } from './explain-task.ts';
+import type { Explanation } from './explanation.ts';
+import type { ForkOptions } from './persist-state.ts';
 import { checkEvents, type EventsOptions, readEvents } from './run-events.ts';
 import { outcomeOf, type RunResult, resultOf, type SettledRun } from './run-outcome.ts';
-import { type TaskView, viewOf } from './task-view.ts';
+import { findTask, type TaskView, viewOf } from './task-view.ts';
 
 /** What a handle needs of the orchestrator. */
-export interface HandleServices {
+export interface HandleServices extends ExplainServices {
   readonly persistence: PersistenceManager;
   submit(run: LiveRun, command: RunCommand): Promise<void>;
-  /** The events that its state has and its log may not have. */
-  undurable(run: LiveRun): readonly RunEvent[];
   release(run: LiveRun): void;
+  fork(run: LiveRun, options: ForkOptions): Promise<LiveRun>;
+  /** Completes the current attempt of a task from outside. */
+  complete(run: LiveRun, path: TaskPath, output: unknown): Promise<void>;
 }
 
 /** One run, for whoever started or found it. */
@@ -125,7 +127,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    * @throws OrchestratorError `TASK_NOT_FOUND`
    */
   async cancelTask(path: TaskPath, reason?: unknown): Promise<boolean> {
-    this.#find(path);
+    findTask(this.#run, path);
     const why =
       reason === undefined
         ? { name: 'Cancelled', message: `task ${JSON.stringify(path)} was cancelled` }
@@ -149,7 +151,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    * @throws OrchestratorError `TASK_NOT_FOUND`, `OPTION_INVALID`
    */
   async setPriority(path: TaskPath, priority: number): Promise<void> {
-    this.#find(path);
+    findTask(this.#run, path);
     await this.#ask({
       type: 'SetPriority',
       at: 0,
@@ -158,16 +160,36 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
     });
   }
 
+  /**
+   * Why a task does not run: what it waits for, who holds that, and what would start it.
+   * @throws OrchestratorError `TASK_NOT_FOUND`
+   */
+  explain(path: TaskPath): Explanation {
+    return explainTask(this.#run, path, this.#services);
+  }
+
   /** All tasks as they stand now, in the order of the definition. */
   tasks(): readonly TaskView[] {
+    const { scheduler } = this.#services;
     const undurable = undurableByPath(this.#services.undurable(this.#run));
     const views: TaskView[] = [];
     for (const scope of this.#run.state.scopes) {
       // A scope whose opening is not durable is not there yet.
       if (undurable.get(scope.prefix)?.type === 'ScopeOpened') continue;
-      for (let i = 0; i < scope.plan.size; i++) views.push(viewOf(this.#run, scope, i, undurable));
+      for (let i = 0; i < scope.plan.size; i++) views.push(viewOf(this.#run, scope, i, undurable, scheduler));
     }
     return views;
+  }
+
+  /**
+   * A new run, of the same plan, that goes on from an earlier state of this one; this one does not change. What was in
+   * progress then runs again, under the same attempt number.
+   *
+   * @throws OrchestratorError `OPTION_INVALID`, `CHECKPOINT_NOT_FOUND`, `RUN_NOT_FOUND` (it was released),
+   *   `INPUT_INVALID`
+   */
+  async fork(options: ForkOptions = {}): Promise<Run<Outputs>> {
+    return new Run<Outputs>(await this.#services.fork(this.#run, options), this.#services);
   }
 
   /** Forgets an ended run: its log, its outputs. `false` when it has not ended. */
@@ -188,25 +210,5 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
         return false;
       throw error;
     }
-  }
-
-  #find(path: TaskPath): void {
-    const { state } = this.#run;
-    for (const scope of typeof path === 'string' ? state.scopes : []) {
-      const id =
-        scope.prefix === ''
-          ? path
-          : path.startsWith(`${scope.prefix}/`)
-            ? path.slice(scope.prefix.length + 1)
-            : undefined;
-      if (id !== undefined && scope.plan.indexOf.has(id)) return;
-    }
-    const nearest = typeof path === 'string' ? nearestName(path, this.#run.plan.ids) : undefined;
-    const hint = nearest === undefined ? '' : ` Did you mean ${JSON.stringify(nearest)}?`;
-    throw new OrchestratorError(
-      'TASK_NOT_FOUND',
-      `run ${this.runId} has no task ${describeName(path)}.${hint}`,
-      { details: { runId: this.runId, path } },
-    );
   }
 }

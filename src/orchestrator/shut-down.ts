@@ -26,7 +26,7 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
   const { scheduler, claims, attempts, loop, reloader, directory, timers, executor, persistence, hub } =
     parts;
   const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
-  scheduler.pause();
+  scheduler.close(error);
   claims.close(error);
   await untilQuiet(parts, graceMs);
   // What ends from here on was cut off by the end of the process; it is not recorded as failed.
@@ -67,10 +67,7 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
 }
 
 /** Waits until no body runs and nothing waits to become durable, or the time is over. */
-async function untilQuiet(
-  { attempts, loop, reloader, timers }: Composition,
-  graceMs: number,
-): Promise<void> {
+async function untilQuiet({ attempts, loop, reloader, timers }: Composition, graceMs: number): Promise<void> {
   const isQuiet = (): boolean => attempts.running === 0 && loop.isQuiet && reloader.isQuiet;
   if (isQuiet() || graceMs === 0) return;
   await new Promise<void>((resolve) => {

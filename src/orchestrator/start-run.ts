@@ -1,7 +1,7 @@
 import { takeIn } from '../managers/workflows/attempt.ts';
 import { checkKeys, checkNumber, checkRecord, checkSignal, checkText, reading } from '../model/checks.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
-import { PRIORITY_MAX } from '../model/task.ts';
+import { PRIORITY_MAX } from '../model/task-options.ts';
 import type { AnyWorkflow } from '../model/workflow.ts';
 
 /** How a run is started, beside its input. */

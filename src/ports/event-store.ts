@@ -48,6 +48,26 @@ export interface StreamInfo {
   readonly lastType: string;
 }
 
+/** A folded state of a stream, kept beside its log. It saves time and is never needed: the log says the same. */
+export interface CheckpointRecord {
+  /** Unique in the store; saving another one under the same id takes its place. */
+  readonly id: string;
+  readonly stream: string;
+  /** The last record of the stream that is folded into it. */
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The version of the shape of `payload`. */
+  readonly schemaVersion: number;
+  /** What somebody called it. */
+  readonly name?: string | undefined;
+  /** The state itself; a store on bytes encodes it by the one codec. */
+  readonly payload: unknown;
+}
+
+/** A checkpoint in a listing. */
+export type CheckpointInfo = Omit<CheckpointRecord, 'payload'>;
+
 /** What a store promises. */
 export interface StoreCapabilities {
   /** Whether appended records outlive this process. */
@@ -83,4 +103,15 @@ export interface EventStore {
   claim(owner: string): MaybePromise<number>;
   /** Gives the claim back. */
   release(owner: string): MaybePromise<void>;
+  /**
+   * Keeps a checkpoint, whole or not at all. A store has all four methods on checkpoints, or none of them.
+   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_CONFLICT`
+   */
+  saveCheckpoint?(checkpoint: CheckpointRecord, epoch: number): MaybePromise<void>;
+  /** A checkpoint by its id. */
+  loadCheckpoint?(id: string): MaybePromise<CheckpointRecord | undefined>;
+  /** The checkpoints of a stream, in the order in which they were saved. They go when the stream is removed. */
+  listCheckpoints?(stream: string): MaybePromise<readonly CheckpointInfo[]>;
+  /** Forgets a checkpoint; an unknown one is passed over. */
+  removeCheckpoint?(id: string): MaybePromise<void>;
 }

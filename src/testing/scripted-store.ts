@@ -1,6 +1,8 @@
 import { OrchestratorError } from '../model/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
+  CheckpointInfo,
+  CheckpointRecord,
   EventRecord,
   EventStore,
   ListRequest,
@@ -19,6 +21,14 @@ import type {
  * - `late`: it is reported as failed, and written just before the next append is tried.
  */
 export type AppendFault = 'refuse' | 'conflict' | 'unknown' | 'late';
+
+/**
+ * What becomes of a checkpoint that is saved:
+ * - `refuse`: it is not kept, and that fails;
+ * - `unknown`: it is kept, and then reported as failed;
+ * - `damage`: it is reported as kept, but what is kept is no longer what was saved.
+ */
+export type CheckpointFault = 'refuse' | 'unknown' | 'damage';
 
 /** A fault of some calls in a row. */
 export interface FaultScript<Fault> {
@@ -59,6 +69,8 @@ export interface ScriptedStoreOptions {
   readonly appends?: readonly FaultScript<AppendFault>[];
   /** Which reads fail. */
   readonly reads?: readonly FaultScript<'refuse'>[];
+  /** Which checkpoints go wrong when they are saved. */
+  readonly checkpoints?: readonly FaultScript<CheckpointFault>[];
 }
 
 /**
@@ -76,10 +88,26 @@ export class ScriptedStore implements EventStore {
   readonly #written = { append: 0, read: 0 };
   #late: readonly StreamAppend[] | undefined;
   #underWay = 0;
+  #checkpointCount = 0;
+  /** There only when the store inside keeps checkpoints. */
+  readonly saveCheckpoint?: (checkpoint: CheckpointRecord, epoch: number) => Promise<void>;
+  readonly loadCheckpoint?: (id: string) => MaybePromise<CheckpointRecord | undefined>;
+  readonly listCheckpoints?: (stream: string) => MaybePromise<readonly CheckpointInfo[]>;
+  readonly removeCheckpoint?: (id: string) => MaybePromise<void>;
 
   constructor(inner: EventStore, options: ScriptedStoreOptions = {}) {
     this.#inner = inner;
     this.#options = options;
+    if (inner.saveCheckpoint === undefined) return;
+    this.saveCheckpoint = (checkpoint, epoch) => this.#saveCheckpoint(checkpoint, epoch);
+    this.loadCheckpoint = (id) => inner.loadCheckpoint?.(id);
+    this.listCheckpoints = (stream) => inner.listCheckpoints?.(stream) ?? [];
+    this.removeCheckpoint = (id) => inner.removeCheckpoint?.(id);
+  }
+
+  /** How many checkpoints were to be saved, whatever came of them. */
+  get checkpointCount(): number {
+    return this.#checkpointCount;
   }
 
   /** Those of the store inside. */
@@ -143,6 +171,14 @@ export class ScriptedStore implements EventStore {
 
   release(owner: string): MaybePromise<void> {
     return this.#inner.release(owner);
+  }
+
+  async #saveCheckpoint(checkpoint: CheckpointRecord, epoch: number): Promise<void> {
+    const fault = faultAt(this.#options.checkpoints, ++this.#checkpointCount);
+    if (fault === 'refuse') throw failure('a checkpoint was refused');
+    const kept = fault === 'damage' ? { ...checkpoint, payload: { damaged: true } } : checkpoint;
+    await this.#inner.saveCheckpoint?.(kept, epoch);
+    if (fault === 'unknown') throw failure('the answer about a checkpoint was lost');
   }
 
   #note(method: StoreCall['method'], records: number): StoreCall {

@@ -3,13 +3,13 @@ import { CLAIMS_MAX } from '../../src/managers/resources/claims.ts';
 import { LEDGER_ROWS_MAX } from '../../src/managers/resources/ledger.ts';
 import { PROGRESS_EVENTS_MAX } from '../../src/managers/workflows/attempt-services.ts';
 import * as reload from '../../src/managers/workflows/reload.ts';
-import { VERSIONS_MAX } from '../../src/managers/workflows/workflow-registry.ts';
+import { VERSIONS_MAX } from '../../src/managers/workflows/workflow-manager.ts';
 import { EDGES_MAX } from '../../src/model/compile.ts';
 import { DEPENDENCIES_MAX } from '../../src/model/dependency.ts';
 import { ID_LENGTH_MAX } from '../../src/model/ids.ts';
 import { LOCKS_MAX } from '../../src/model/needs.ts';
-import { PRIORITY_MAX } from '../../src/model/task.ts';
-import { TASKS_MAX } from '../../src/model/workflow.ts';
+import { PRIORITY_MAX } from '../../src/model/task-options.ts';
+import { TASKS_MAX } from '../../src/model/workflow-data.ts';
 import { COUNT_MAX } from '../../src/orchestrator/options.ts';
 import { readDocument } from './read-markdown.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FailurePolicy } from '../../src/model/workflow.ts';
+import type { FailurePolicy } from '../../src/model/workflow-data.ts';
 import {
   abandon,
   brokenCondition,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyController } from '../../src/managers/concurrency/concurrency-controller.ts';
 import { Claims, type Grant } from '../../src/managers/resources/claims.ts';
+import { Holders } from '../../src/managers/resources/holders.ts';
 import { Ledger } from '../../src/managers/resources/ledger.ts';
 import { ResourceManager } from '../../src/managers/resources/resource-manager.ts';
 import { Timers } from '../../src/managers/scheduling/timers.ts';
@@ -46,7 +47,17 @@ function setUp() {
   ledger.declare({ key: 'resource:cpu', name: 'cpu', kind: 'resource', capacity: 4 });
   ledger.declare({ key: 'resource:gpu', name: 'gpu', kind: 'resource', capacity: 1 });
   ledger.declare({ key: 'resource:money', name: 'money', kind: 'budget', capacity: 10 });
-  const resources = new ResourceManager(ledger, claims, wake);
+  const resources = new ResourceManager({
+    ledger,
+    claims,
+    wake,
+    holders: new Holders({ tickets: () => [], claims: () => claims.records() }),
+    monotonic: () => timers.monotonic(),
+    onTurn: () => () => {},
+    globalRow: global,
+    agentRows: () => [],
+    applyPriorities: async () => {},
+  });
   const concurrency = new ConcurrencyController(ledger, claims, global, wake);
   return { ledger, clock, timers, claims, resources, concurrency };
 }

@@ -111,7 +111,7 @@ describe('scheduling policies', () => {
     ],
   ])('a comparator that gives no order (%s) is reported once, and priorities decide', async (_, compare) => {
     const [last, ...order] = (await startsWith(compare)).reverse();
-    expect(last).toBe('the comparator of ready tasks gives no order');
+    expect(last).toBe('a comparator or listener of the task scheduler is at fault');
     expect(order.reverse()).toEqual(['high', 'first', 'long', 'after', 'same']);
   });
 

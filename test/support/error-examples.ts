@@ -1,16 +1,6 @@
 /** One way to each error that can be met from outside, with the same ids every time: docs/errors.md quotes them. */
-import {
-  type Clock,
-  defineWorkflow,
-  type ErrorCode,
-  type EventRecord,
-  MemoryStore,
-  Orchestrator,
-  OrchestratorError,
-  type OrchestratorOptions,
-  type ReadRequest,
-  task,
-} from '@taskmaster-ai/orchestrator';
+import { type Clock, defineWorkflow, type ErrorCode, type EventRecord, type EventStore, MemoryStore, Orchestrator, OrchestratorError, type OrchestratorOptions, type ReadRequest, task } from '@taskmaster-ai/orchestrator';
+import { WorkflowManager } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import { refusal, rejection } from './errors.ts';
 
@@ -61,7 +51,26 @@ async function afterReopening(
   const first = await stage.open({ store });
   await first.manageWorkflow(napping);
   await first.close({ grace: 0 });
-  return rejection(stage.open({ store, workflows: [napping] }));
+  const { lost } = await (await stage.open({ store, workflows: [napping] })).recoverState();
+  return lost[0]?.error as OrchestratorError;
+}
+
+/** What the logger is told about a checkpoint that was damaged in the store. */
+async function afterDamage(stage: Stage): Promise<OrchestratorError> {
+  const told: unknown[] = [];
+  const nothing = (): void => {};
+  const logger = {
+    debug: nothing,
+    info: nothing,
+    error: nothing,
+    warn: (fields: object) => told.push(fields),
+  };
+  const store = new ScriptedStore(new MemoryStore(), { checkpoints: [{ at: 1, fault: 'damage' }] });
+  const orchestrator = await stage.open({ store, logger });
+  const { runId } = await orchestrator.manageWorkflow(defineWorkflow('napping', { tasks: [nap] }));
+  await orchestrator.persistence.createCheckpoint(runId);
+  await orchestrator.persistence.loadState(runId);
+  return (told[0] as { readonly error: OrchestratorError }).error;
 }
 
 export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
@@ -105,9 +114,44 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     const checked = defineWorkflow('report', { tasks: [parse], input: schema });
     return rejection((await stage.open()).manageWorkflow(checked, { input: { topic: 5 } }));
   },
+  DEFINITION_SEALED: () => {
+    const { workflow } = new WorkflowManager().createWorkflow('report', [task('parse', { run: () => 1 })]);
+    return refusal(() => workflow.removeTask('parse'));
+  },
+  EXPORT_IMPOSSIBLE: () => refusal(() => defineWorkflow('report', { tasks: [parse] }).toJSON()),
+  WORKFLOW_EXISTS: () => {
+    const workflows = new WorkflowManager();
+    workflows.createWorkflow('report', [{ taskId: 'parse', handler: 'parse' }]);
+    return refusal(() => workflows.createWorkflow('report', []));
+  },
+  WORKFLOW_IN_USE: async (stage) => {
+    const orchestrator = await stage.open();
+    await orchestrator.manageWorkflow(defineWorkflow('napping', { tasks: [nap] }));
+    return refusal(() => orchestrator.workflows.deleteWorkflow('napping'));
+  },
+  WORKFLOW_ARCHIVED: async (stage) => {
+    const orchestrator = await stage.open();
+    const { workflow } = orchestrator.workflows.createWorkflow('report', [parse]);
+    workflow.updateStatus('archived');
+    return rejection(orchestrator.manageWorkflow(workflow));
+  },
+  WORKFLOW_NOT_FOUND: () => {
+    const workflows = new WorkflowManager();
+    workflows.createWorkflow('report', [{ taskId: 'parse', handler: 'parse' }]);
+    return refusal(() => workflows.getWorkflow('rapport'));
+  },
+  TASK_NOT_LIVE: () => refusal(() => parse.updateStatus('completed')),
+  TRANSITION_ILLEGAL: () =>
+    refusal(() => defineWorkflow('report', { tasks: [parse] }).updateStatus('archived')),
   RUN_NOT_FOUND: async (stage) => {
     const orchestrator = await stage.open();
     return refusal(() => orchestrator.getRun('run-99'));
+  },
+  RUN_FINISHED: async (stage) => {
+    const orchestrator = await stage.open();
+    const run = await orchestrator.manageWorkflow(report);
+    await run.result();
+    return rejection(orchestrator.handleTaskError(run.runId, 'parse', new Error('too late')));
   },
   RUN_FAILED: async (stage) => {
     const fails = task('write', {
@@ -210,6 +254,15 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
       ...record,
       payload: { ...(record.payload as object), seq: record.seq + 1 },
     })),
+  CHECKPOINT_NOT_FOUND: async (stage) =>
+    rejection((await stage.open()).persistence.restoreFromCheckpoint('run-1/4')),
+  CHECKPOINT_INVALID: afterDamage,
+  CHECKPOINT_UNSUPPORTED: async (stage) => {
+    const store: EventStore = Object.assign(new MemoryStore(), { saveCheckpoint: undefined as never });
+    const orchestrator = await stage.open({ store });
+    const { runId } = await orchestrator.manageWorkflow(defineWorkflow('napping', { tasks: [nap] }));
+    return rejection(orchestrator.persistence.createCheckpoint(runId));
+  },
 };
 
 /** Brings one of them about. */

@@ -1,6 +1,6 @@
 /** Arbitraries for fast-check: plans of several shapes, and lists of intents that become commands. */
 import fc from 'fast-check';
-import type { FailurePolicy } from '../../src/model/workflow.ts';
+import type { FailurePolicy } from '../../src/model/workflow-data.ts';
 import type { PlanSpec, TaskSpec } from './plan-spec.ts';
 
 const SHAPES = ['random', 'layered', 'diamonds', 'chain', 'wide', 'loose'] as const;

@@ -1,5 +1,7 @@
 import { OrchestratorError } from '../../model/errors.ts';
 import type {
+  CheckpointInfo,
+  CheckpointRecord,
   EventRecord,
   EventStore,
   ListRequest,
@@ -25,6 +27,9 @@ export class MemoryStore implements EventStore {
   readonly capabilities = { durable: false };
   readonly #streams = new Map<string, Stream>();
   readonly #keys = new Map<string, string>();
+  readonly #checkpoints = new Map<string, CheckpointRecord>();
+  /** The ids of the checkpoints of each stream that has some. */
+  readonly #checkpointsOf = new Map<string, Set<string>>();
   #owner: string | undefined;
   #epoch = 0;
 
@@ -64,6 +69,7 @@ export class MemoryStore implements EventStore {
   remove(streams: readonly string[]): void {
     const gone = new Set(streams);
     for (const stream of gone) this.#streams.delete(stream);
+    if (this.#checkpoints.size > 0) for (const stream of gone) this.#removeCheckpointsOf(stream);
     if (this.#keys.size === 0) return;
     for (const [key, stream] of this.#keys) if (gone.has(stream)) this.#keys.delete(key);
   }
@@ -86,10 +92,43 @@ export class MemoryStore implements EventStore {
     if (this.#owner === owner) this.#owner = undefined;
   }
 
+  saveCheckpoint(checkpoint: CheckpointRecord, epoch: number): void {
+    if (epoch !== this.#epoch) throw staleEpoch(epoch, this.#epoch, checkpoint.stream);
+    this.removeCheckpoint(checkpoint.id);
+    this.#checkpoints.set(checkpoint.id, checkpoint);
+    const ids = this.#checkpointsOf.get(checkpoint.stream) ?? new Set<string>();
+    ids.add(checkpoint.id);
+    this.#checkpointsOf.set(checkpoint.stream, ids);
+  }
+
+  loadCheckpoint(id: string): CheckpointRecord | undefined {
+    return this.#checkpoints.get(id);
+  }
+
+  listCheckpoints(stream: string): readonly CheckpointInfo[] {
+    return [...(this.#checkpointsOf.get(stream) ?? [])].map((id) => {
+      const { payload: _, ...info } = this.#checkpoints.get(id) as CheckpointRecord;
+      return info;
+    });
+  }
+
+  removeCheckpoint(id: string): void {
+    const found = this.#checkpoints.get(id);
+    if (found === undefined) return;
+    this.#checkpoints.delete(id);
+    const ids = this.#checkpointsOf.get(found.stream);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#checkpointsOf.delete(found.stream);
+  }
+
+  #removeCheckpointsOf(stream: string): void {
+    for (const id of this.#checkpointsOf.get(stream) ?? []) this.#checkpoints.delete(id);
+    this.#checkpointsOf.delete(stream);
+  }
+
   /** @param taken - the keys that earlier streams of the same batch want */
   #check(append: StreamAppend, taken: Set<string> | undefined): void {
-    if (append.epoch !== this.#epoch)
-      throw conflict(`epoch ${append.epoch} is over, the current one is ${this.#epoch}`, append);
+    if (append.epoch !== this.#epoch) throw staleEpoch(append.epoch, this.#epoch, append.stream);
     const lastSeq = this.#streams.get(append.stream)?.payloads.length ?? 0;
     if (append.expectedSeq !== lastSeq)
       throw conflict(`expected seq ${append.expectedSeq}, found ${lastSeq}`, append);
@@ -118,10 +157,12 @@ export class MemoryStore implements EventStore {
   }
 }
 
-function conflict(what: string, append: StreamAppend): OrchestratorError {
-  return new OrchestratorError('STORE_CONFLICT', `stream ${append.stream}: ${what}`, {
-    details: { stream: append.stream },
-  });
+function conflict(what: string, { stream }: Pick<StreamAppend, 'stream'>): OrchestratorError {
+  return new OrchestratorError('STORE_CONFLICT', `stream ${stream}: ${what}`, { details: { stream } });
+}
+
+function staleEpoch(epoch: number, current: number, stream: string): OrchestratorError {
+  return conflict(`epoch ${epoch} is over, the current one is ${current}`, { stream });
 }
 
 function recordAt(name: string, stream: Stream, index: number): EventRecord {

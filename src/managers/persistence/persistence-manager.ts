@@ -1,15 +1,28 @@
 /**
- * Writes the events of runs to the store and reads them back.
+ * Writes the events of runs to the store and reads them back; keeps checkpoints of their states, and gives runs back
+ * as they were. What it does on demand is in the files beside it.
  *
- * Owns: the claim on the store (its epoch) and the order of appends. Who may call it: the run loop and the
- * facade.
+ * Owns: the claim on the store (its epoch) and the order of appends. Who may call it: the run loop, the
+ * facade and the host.
  *
  * P1  At most one append is under way; what is decided meanwhile gathers for the next one (group commit).
  * P2  An append covers all or nothing of its group.
  * P3  A store that answers at once is answered at once: no promise is made.
  */
 import { type RunEvent, schemaVersionOf } from '../../machine/events.ts';
+import type { CompiledPlan } from '../../model/plan.ts';
 import type { EventRecord, EventStore, StreamAppend, StreamInfo } from '../../ports/event-store.ts';
+import { type Checkpoint, Checkpoints } from './checkpoints.ts';
+import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
+import { type Folded, type FoldOptions, RunHistory } from './run-history.ts';
+import {
+  type CheckpointOptions,
+  type ForkedRun,
+  type LoadOptions,
+  type RestoreOptions,
+  RunStates,
+} from './run-states.ts';
+import type { SavedRun } from './saved-run.ts';
 
 /** The events of one run that are to be written together. */
 export interface RunAppend {
@@ -33,11 +46,42 @@ const READ_PAGE = 1_024;
 export class PersistenceManager {
   readonly #store: EventStore;
   readonly #owner: string;
+  readonly #history: RunHistory;
+  readonly #checkpoints: Checkpoints;
+  readonly #states: RunStates;
+  #context: PersistenceContext | undefined;
   #epoch = 0;
+  /** The append that is under way, of a store that takes its time. */
+  #underWay: Promise<void> | undefined;
 
-  constructor(store: EventStore, owner: string) {
+  /**
+   * @param owner - who claims the store: unique, so that nobody else passes for it
+   * @param context - what the methods on states, checkpoints and forks need; the others do without
+   */
+  constructor(store: EventStore, owner: string, context?: PersistenceContext) {
     this.#store = store;
     this.#owner = owner;
+    this.#context = context;
+    const access: StoreAccess = {
+      store,
+      epoch: () => this.#epoch,
+      readPage: (runId, fromSeq, limit) => this.readPage(runId, fromSeq, limit),
+      streamOf,
+    };
+    this.#checkpoints = new Checkpoints(access);
+    this.#history = new RunHistory(access, this.#checkpoints, () => this.#context?.logger);
+    this.#states = new RunStates({
+      access,
+      history: this.#history,
+      checkpoints: this.#checkpoints,
+      context: () => this.#context,
+      append: (runId, events) => this.append([{ stream: streamOf(runId), events, key: undefined }]),
+    });
+  }
+
+  /** Gives it the context that it was constructed without: its parts may have to be made after it. */
+  connect(context: PersistenceContext): void {
+    this.#context = context;
   }
 
   /** Whether what is written outlives this process. */
@@ -60,10 +104,100 @@ export class PersistenceManager {
     await this.#store.release(this.#owner);
   }
 
+  /**
+   * Waits until everything that was decided for a run so far is durable, and keeps its state as the checkpoint from
+   * which the run is recovered; it takes the place of the one that was kept so before. A store that keeps no
+   * checkpoints keeps the log alone.
+   *
+   * @returns the state that is kept
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `WORKFLOW_NOT_FOUND`, `HISTORY_INVALID`, `EVENT_UNKNOWN`, and what the
+   *   store throws
+   */
+  saveState(runId: string): Promise<SavedRun> {
+    return this.#states.save(runId);
+  }
+
+  /**
+   * The same without the state.
+   * @returns whether a checkpoint was kept: `false` when the store keeps none
+   */
+  keepState(runId: string): Promise<boolean> {
+    return this.#states.keep(runId);
+  }
+
+  /**
+   * The state of a run that is in the store, live here or not, ended or not: the newest that is durable, or the one
+   * behind any earlier event.
+   *
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `OPTION_INVALID` (a `seq` behind the end), and as `saveState`
+   */
+  loadState(runId: string, options: LoadOptions = {}): Promise<SavedRun> {
+    return this.#states.load(runId, options);
+  }
+
+  /**
+   * Keeps the state of a run as it is now, until it is removed or its run is. The same state under the same name is
+   * one checkpoint.
+   *
+   * @throws OrchestratorError `CHECKPOINT_UNSUPPORTED`, `ID_INVALID` (the name), and as `saveState`
+   */
+  createCheckpoint(runId: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+    return this.#states.createCheckpoint(runId, options);
+  }
+
+  /** The checkpoints of a run, by `seq`; none when the store keeps none. */
+  listCheckpoints(runId: string): Promise<readonly Checkpoint[]> {
+    return this.#checkpoints.list(runId);
+  }
+
+  /** Removes a checkpoint. `false` when there is none of this id. */
+  removeCheckpoint(id: string): Promise<boolean> {
+    return this.#checkpoints.remove(id);
+  }
+
+  /**
+   * Gives a run back as it was: a new run with the same plan, whose log begins with the history up to the checkpoint
+   * and which goes on from there. What was in progress runs again, under the same attempt number. The run itself does
+   * not change. A checkpoint that is damaged, or was removed, is replaced by a replay of the log, with a warning.
+   *
+   * @param checkpoint - what `createCheckpoint` returned, or its id
+   * @throws OrchestratorError `CHECKPOINT_NOT_FOUND` (an id that nothing is known of), `RUN_NOT_FOUND`,
+   *   `VALUE_UNSERIALISABLE` (the input), and as `saveState`
+   */
+  restoreFromCheckpoint(checkpoint: Checkpoint | string, options: RestoreOptions = {}): Promise<ForkedRun> {
+    return this.#states.restore(checkpoint, options);
+  }
+
+  /**
+   * The same from behind any event: `seq` counts up to the end of the step that it lies in.
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `OPTION_INVALID` (a `seq` behind the end), and as `saveState`
+   */
+  fork(runId: string, seq: number, options: RestoreOptions = {}): Promise<ForkedRun> {
+    return this.#states.fork(runId, seq, options, 'fork');
+  }
+
+  /** The state of a run for whoever runs it: from the newest checkpoint that can be used, else from the beginning. */
+  foldRun(runId: string, plan: CompiledPlan, options: FoldOptions = {}): Promise<Folded> {
+    return this.#history.fold(runId, plan, options);
+  }
+
   /** Writes a group of events; returns or resolves when they are durable. */
   append(group: readonly RunAppend[]): void | Promise<void> {
-    if (group.length === 1) return this.#store.append([this.#streamAppend(group[0] as RunAppend)]);
-    return this.#store.append(group.map((append) => this.#streamAppend(append)));
+    // The loop has one append under way at most; a fork is written between two of them.
+    if (this.#underWay !== undefined) return this.#underWay.then(() => this.append(group));
+    const written =
+      group.length === 1
+        ? this.#store.append([this.#streamAppend(group[0] as RunAppend)])
+        : this.#store.append(group.map((append) => this.#streamAppend(append)));
+    return typeof written?.then === 'function' ? this.#follow(written) : written;
+  }
+
+  #follow(written: Promise<void>): Promise<void> {
+    const done = (): void => {
+      this.#underWay = undefined;
+    };
+    this.#underWay = written.then(done, done);
+    return written;
   }
 
   /** The records of a run from `fromSeq` on, at most one page. */

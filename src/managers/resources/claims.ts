@@ -9,6 +9,7 @@
  */
 import { reading } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
+import type { ClaimRecord } from './holders.ts';
 import type { Group, Ledger, Need } from './ledger.ts';
 import type { Waiter, WaiterComparator } from './need-group.ts';
 
@@ -19,6 +20,29 @@ export interface ClaimOptions {
   readonly signal: AbortSignal | undefined;
   /** What is asked for, for messages. */
   readonly what: string;
+  /** The attempt whose handler asks. */
+  readonly owner?: ClaimRecord['owner'];
+  /** Told of what becomes of it, at once. */
+  readonly watch?: ClaimWatch;
+  /** What the wait rejects with when its signal says so. Default: `WAIT_ABORTED`. */
+  readonly abortError?: (reason: unknown) => unknown;
+}
+
+/** Who is told what becomes of a request, in the same turn. It must not throw. */
+export interface ClaimWatch {
+  /** It stands in the queue; `leave` makes it give up. */
+  waits(group: Group, leave: (error: unknown) => void): void;
+  granted(grant: Grant): void;
+  /** It gave up. */
+  left(): void;
+  /** It was given back. */
+  released(): void;
+}
+
+/** What was granted for a request and not given back. */
+export interface GrantedClaim extends ClaimRecord {
+  readonly token: number;
+  readonly owner?: NonNullable<ClaimRecord['owner']>;
 }
 
 /** What was taken for a request. */
@@ -43,7 +67,8 @@ export interface ClaimsParts {
 /** How many requests may wait at once. */
 export const CLAIMS_MAX = 100_000;
 
-class Claim implements Waiter {
+/** A request that waits. */
+export class Claim implements Waiter {
   readonly rank: number;
   readonly subRank = 0;
   readonly order: number;
@@ -51,12 +76,24 @@ class Claim implements Waiter {
   queued = false;
   readonly group: Group;
   readonly resolve: (grant: Grant) => void;
+  readonly claimId: string;
+  readonly owner: ClaimRecord['owner'];
+  readonly watch: ClaimWatch | undefined;
   cleanup: () => void = () => {};
 
-  constructor(rank: number, order: number, group: Group, resolve: (grant: Grant) => void) {
-    this.rank = rank;
+  constructor(
+    order: number,
+    group: Group,
+    claimId: string,
+    { priority, owner, watch }: ClaimOptions,
+    resolve: (grant: Grant) => void,
+  ) {
+    this.rank = priority;
     this.order = order;
     this.group = group;
+    this.claimId = claimId;
+    this.owner = owner;
+    this.watch = watch;
     this.resolve = resolve;
   }
 }
@@ -64,7 +101,10 @@ class Claim implements Waiter {
 export class Claims {
   readonly #parts: ClaimsParts;
   /** How each request that waits is made to give up. */
-  readonly #waiting = new Set<(error: OrchestratorError) => void>();
+  readonly #waiting = new Set<(error: unknown) => void>();
+  /** What was granted and not given back. */
+  readonly #granted = new Set<GrantedClaim>();
+  #claims = 0;
   #closed: OrchestratorError | undefined;
 
   constructor(parts: ClaimsParts) {
@@ -78,26 +118,28 @@ export class Claims {
   request(needs: readonly Need[], options: ClaimOptions): Promise<Grant> {
     const { ledger, nextOrder, setTimer, wake } = this.#parts;
     const { signal, timeoutMs, what } = options;
+    const abortError = options.abortError ?? ((reason: unknown) => aborted(what, reason));
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) throw this.#closed;
-      if (signal?.aborted) throw aborted(what, signal.reason);
+      if (signal?.aborted) throw abortError(signal.reason);
       if (this.#waiting.size >= CLAIMS_MAX)
         throw new OrchestratorError(
           'QUEUE_FULL',
           `${what}: found ${this.#waiting.size} requests waiting; allowed: ${CLAIMS_MAX}. Wait until some have been served.`,
         );
-      const onAbort = (): void => leave(aborted(what, signal?.reason));
+      const onAbort = (): void => leave(abortError(signal?.reason));
       reading(`${what}/signal`, 'an AbortSignal', () =>
         signal?.addEventListener('abort', onAbort, { once: true }),
       );
       const group = ledger.group(needs, what, false);
       group.holders++;
-      const claim = new Claim(options.priority, nextOrder(), group, resolve);
-      const leave = (error: OrchestratorError): void => {
+      const claim = new Claim(nextOrder(), group, `claim-${++this.#claims}`, options, resolve);
+      const leave = (error: unknown): void => {
         if (!this.#waiting.has(leave)) return;
         claim.cleanup();
         ledger.withdraw(claim, group);
         this.#forget(group);
+        options.watch?.left();
         reject(error);
         wake();
       };
@@ -119,8 +161,14 @@ export class Claims {
       };
       this.#waiting.add(leave);
       ledger.enqueue(claim, group);
+      options.watch?.waits(group, leave);
       wake();
     });
+  }
+
+  /** What was granted and not given back, oldest first. */
+  records(): Iterable<GrantedClaim> {
+    return this.#granted;
   }
 
   /** Ends every wait, and refuses what is asked for from now on. */
@@ -134,13 +182,18 @@ export class Claims {
     if (!(waiter instanceof Claim))
       throw new OrchestratorError('INTERNAL', 'the ledger served somebody unknown');
     waiter.cleanup();
-    waiter.resolve(this.#grant(waiter.group));
+    const grant = this.#grant(waiter);
+    waiter.watch?.granted(grant);
+    waiter.resolve(grant);
   }
 
-  #grant(group: Group): Grant {
+  #grant({ group, claimId, owner, watch }: Claim): Grant {
     let held = true;
+    const token = this.#parts.nextToken();
+    const record: GrantedClaim = { claimId, token, group, ...(owner === undefined ? undefined : { owner }) };
+    this.#granted.add(record);
     return {
-      token: this.#parts.nextToken(),
+      token,
       release: () => {
         if (!held)
           throw new OrchestratorError(
@@ -148,7 +201,9 @@ export class Claims {
             'the grant was given back before; found a second release, allowed: one',
           );
         held = false;
+        this.#granted.delete(record);
         this.#parts.ledger.release(group);
+        watch?.released();
         this.#forget(group);
         this.#parts.wake();
       },

@@ -98,13 +98,17 @@ export class Ledger {
         pausable,
       );
       this.#groups.set(key, group);
+      for (const row of group.rows) row.groups++;
     }
     return group;
   }
 
   /** Forgets a group that nobody waits in and nobody will come back to. */
   dropGroup(group: Group): void {
-    if (group.queue.size === 0 && group.holders === 0) this.#groups.delete(group.key);
+    if (group.queue.size > 0 || group.holders > 0 || !this.#groups.delete(group.key)) return;
+    // Names of locks come and go: the row of one goes with the last group that names it.
+    for (const row of group.rows)
+      if (--row.groups === 0 && row.kind === 'lock' && row.used === 0) this.#rows.delete(row.key);
   }
 
   /** Holds back the groups of tasks: whoever of them waits goes on waiting. */
@@ -117,6 +121,14 @@ export class Ledger {
     this.#paused = false;
     for (const group of this.#held.splice(0))
       if (!group.isPlaced && group.queue.peek() !== undefined) this.#activate(group);
+  }
+
+  /** Whether a task waits; `known` is a group in which one did when this was last asked. */
+  taskGroup(known: Group | undefined): Group | undefined {
+    if (this.#waiting === 0) return undefined;
+    if (known !== undefined && known.queue.size > 0) return known;
+    for (const group of this.#groups.values()) if (group.pausable && group.queue.size > 0) return group;
+    return undefined;
   }
 
   /** Those who wait, in no order; for inspection. */
@@ -149,13 +161,10 @@ export class Ledger {
     if (!waiter.queued) return;
     this.#waiting--;
     const isHead = group.queue.peek() === waiter;
-    const parkedAt = group.parkedAt;
     const place = isHead ? this.#lift(group) : undefined;
     waiter.queued = false;
     group.queue.discard();
     if (isHead && group.queue.peek() !== undefined) this.#drop(group, place);
-    // With nobody left to wait for it, the time of a row matters to no one.
-    if (parkedAt?.perMs !== undefined && parkedAt.waiting.size === 0) this.#timedRow?.(parkedAt, undefined);
   }
 
   /** Gives back what was taken for somebody of this group. */
@@ -179,6 +188,16 @@ export class Ledger {
   /** @param capacity - in what the host counts in */
   setCapacity(row: Row, capacity: number): void {
     row.setCapacity(capacity);
+    this.#touch(row);
+  }
+
+  /** Gives nothing of a row until `resumeRow`; what was taken comes back as ever. */
+  pauseRow(row: Row): void {
+    row.pause();
+  }
+
+  resumeRow(row: Row): void {
+    row.resume();
     this.#touch(row);
   }
 
@@ -273,6 +292,8 @@ export class Ledger {
     const row = group.parkedAt;
     if (row === undefined) this.#active.remove(group);
     else row.waiting.delete(group.node as FitNode<Group>);
+    // With nobody left to wait for it, the time of a row matters to no one.
+    if (row?.perMs !== undefined && row.waiting.size === 0) this.#timedRow?.(row, undefined);
     group.node = undefined;
     group.isPlaced = false;
     group.parkedAt = undefined;

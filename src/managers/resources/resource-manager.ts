@@ -22,9 +22,15 @@ import {
 } from '../../model/checks.ts';
 import { refuse } from '../../model/errors.ts';
 import { checkResourceNeeds } from '../../model/needs.ts';
-import type { Claims, Grant } from './claims.ts';
+import type { AnyWorkflow } from '../../model/workflow.ts';
+import type { WorkflowData } from '../../model/workflow-data.ts';
+import type { AllocationPlan, OptimizeOptions } from './allocation-plan.ts';
+import type { Grant } from './claims.ts';
 import type { Ledger } from './ledger.ts';
+import type { ResourceManagerParts } from './resource-parts.ts';
+import { type ResourceReport, type ResourceUsage, ResourceUsageBook, usageOf } from './resource-usage.ts';
 import { CAPACITY_MAX, type Row } from './row.ts';
+import { type ResourceManagerOptions, standAlone } from './stand-alone.ts';
 
 /** How a request waits. */
 export interface WaitOptions {
@@ -34,15 +40,6 @@ export interface WaitOptions {
   readonly timeout?: Duration | undefined;
   /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** The state of one resource, in the numbers in which it was declared. */
-export interface ResourceUsage {
-  readonly name: string;
-  readonly kind: 'resource' | 'rate' | 'budget';
-  readonly capacity: number;
-  readonly used: number;
-  readonly free: number;
 }
 
 const WAIT_KEYS: ReadonlySet<string> = new Set(['priority', 'timeout', 'signal']);
@@ -83,15 +80,23 @@ export function checkGrant<Given extends Grant>(grant: Given, at: string): Given
 
 /** Resources: what there is, what is used, grants for code that is not a task. An orchestrator has one. */
 export class ResourceManager {
+  readonly #parts: ResourceManagerParts;
   readonly #ledger: Ledger;
-  readonly #claims: Claims;
-  readonly #wake: () => void;
+  readonly #usage: ResourceUsageBook;
 
-  /** @internal */
-  constructor(ledger: Ledger, claims: Claims, wake: () => void) {
-    this.#ledger = ledger;
-    this.#claims = claims;
-    this.#wake = wake;
+  /** @internal Use `ResourceManager.create`, or `orchestrator.resources`. */
+  constructor(parts: ResourceManagerParts) {
+    this.#parts = parts;
+    this.#ledger = parts.ledger;
+    this.#usage = new ResourceUsageBook(parts);
+  }
+
+  /**
+   * A manager of its own, outside of an orchestrator.
+   * @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `ID_INVALID`
+   */
+  static create(options: ResourceManagerOptions): ResourceManager {
+    return new ResourceManager(standAlone(options));
   }
 
   /**
@@ -120,7 +125,7 @@ export class ResourceManager {
       }
       return { row, amount };
     });
-    return this.#claims.request(needs, { ...wait, what: nameRequest(at, asked) });
+    return this.#parts.claims.request(needs, { ...wait, what: nameRequest(at, asked) });
   }
 
   /** Gives a grant back. @throws OrchestratorError `GRANT_RELEASED` the second time */
@@ -137,20 +142,44 @@ export class ResourceManager {
   setCapacity(name: string, capacity: number): void {
     const row = this.#row(name, 'setCapacity');
     this.#ledger.setCapacity(row, checkNumber(capacity, 'setCapacity', 0, CAPACITY_MAX / row.scale));
-    this.#wake();
+    this.#parts.wake();
   }
 
   /** The state of a resource. @throws OrchestratorError `RESOURCE_UNKNOWN` */
   usage(name: string): ResourceUsage {
     const row = this.#row(name, 'usage');
-    const { scale } = row;
-    return {
-      name: row.name,
-      kind: row.kind as ResourceUsage['kind'],
-      capacity: row.capacity / scale,
-      used: row.used / scale,
-      free: row.free / scale,
-    };
+    return usageOf(row);
+  }
+
+  /**
+   * How a resource is used: now, by whom, how many wait, at most, and over time since it was first asked about.
+   * Without a name, of every resource.
+   *
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`
+   */
+  monitorResourceUsage(name: string): ResourceReport;
+  monitorResourceUsage(): readonly ResourceReport[];
+  monitorResourceUsage(name?: string): ResourceReport | readonly ResourceReport[] {
+    if (name !== undefined) return this.#usage.report(this.#row(name, 'monitorResourceUsage'));
+    return this.names().map((each) => this.#usage.report(this.#row(each, 'monitorResourceUsage')));
+  }
+
+  /**
+   * Works out in which order the tasks of a workflow should start, and when it ends then, by latest-finish-time list
+   * scheduling over resources, locks, agent slots and limits (Kolisch, EJOR 90(2), 1996); a task without
+   * `estimatedDuration` counts 1 ms. It is reckoned from full capacities: what others use meanwhile makes it later.
+   * With `apply`, the tasks of a live run that have not started get priorities in this order.
+   *
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`,
+   *   `OPTION_INVALID`, `OPTION_UNKNOWN`, `RUN_NOT_FOUND`, and what is wrong with the definition
+   */
+  async optimizeResourceAllocation(
+    workflow: AnyWorkflow | WorkflowData,
+    options: OptimizeOptions = {},
+  ): Promise<AllocationPlan> {
+    // Loaded when it is first asked for: who only runs workflows need not wait for it.
+    const { planAllocation } = await import('./allocation-plan.ts');
+    return planAllocation(workflow, options, this.#parts, (name, at) => this.#row(name, at));
   }
 
   /** The names of all resources. */

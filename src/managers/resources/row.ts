@@ -48,12 +48,18 @@ export class Row {
   capacity: number;
   /** In units. */
   used = 0;
+  /** In units: the most that was ever used at once. */
+  peak = 0;
+  /** How many groups need it. */
+  groups = 0;
   /** Groups whose next member waits for this row. */
   readonly waiting = new FitTree<NeedGroup<Row>>(compareGroups);
   /** Whether it stands in the ledger's list of rows of which more may have become free. */
   listed = false;
   /** The group that was woken by this row and has not been served yet. */
   candidate: NeedGroup<Row> | undefined;
+  /** The capacity that it has again when it is resumed; while it is paused. */
+  #pausedCapacity: number | undefined;
   /** For replenishing rows: what comes back when, oldest first. */
   readonly #takings: Taking[] = [];
   #oldest = 0;
@@ -65,6 +71,27 @@ export class Row {
     this.perMs = spec.perMs;
     this.scale = scaleFor(spec.capacity);
     this.capacity = Math.round(spec.capacity * this.scale);
+  }
+
+  /** Whether nothing of it is given, whatever its capacity. */
+  get isPaused(): boolean {
+    return this.#pausedCapacity !== undefined;
+  }
+
+  /** In units: what there is, also while it is paused. */
+  get declaredCapacity(): number {
+    return this.#pausedCapacity ?? this.capacity;
+  }
+
+  /** Gives nothing any more: the capacity is 0 until `resume`, so that nobody has to ask. */
+  pause(): void {
+    this.#pausedCapacity ??= this.capacity;
+    this.capacity = 0;
+  }
+
+  resume(): void {
+    this.capacity = this.declaredCapacity;
+    this.#pausedCapacity = undefined;
   }
 
   /** In units; never below 0. */
@@ -89,6 +116,7 @@ export class Row {
 
   take(units: number, now: number): void {
     this.used += units;
+    if (this.used > this.peak) this.peak = this.used;
     if (this.perMs === undefined) return;
     const last = this.#takings[this.#takings.length - 1];
     if (last !== undefined && last.at === now && this.#takings.length > this.#oldest) last.units += units;
@@ -141,7 +169,21 @@ export class Row {
 
   /** @param capacity - in what the host counts in; may be less than what is used, then nothing is taken until it fits */
   setCapacity(capacity: number): void {
-    this.capacity = Math.round(capacity * this.scale);
+    const units = Math.round(capacity * this.scale);
+    if (this.#pausedCapacity === undefined) this.capacity = units;
+    else this.#pausedCapacity = units;
+  }
+
+  /** When time has given back so much that `units` are free, if nobody takes any meanwhile; `undefined` for never. */
+  freeAt(units: number): number | undefined {
+    if (this.perMs === undefined || units > this.declaredCapacity) return undefined;
+    let missing = this.used + units - this.declaredCapacity;
+    for (let i = this.#oldest; i < this.#takings.length; i++) {
+      const taking = this.#takings[i] as Taking;
+      missing -= taking.units;
+      if (missing <= 0) return taking.at + this.perMs;
+    }
+    return undefined;
   }
 }
 

@@ -6,12 +6,14 @@
  *
  * B1  A task whose needs can never be met is refused before its run starts.
  * B2  Tasks with equal needs are in one group.
+ * B3  The groups of a plan are let go when nobody can reach the plan any more; so are the rows of its locks.
  */
 import { nearestName } from '../../base/nearest.ts';
 import { quote } from '../../base/values.ts';
 import { refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
-import type { AnyTask, TaskPolicies } from '../../model/task.ts';
+import type { AnyTask } from '../../model/task.ts';
+import type { TaskPolicies } from '../../model/task-policies.ts';
 import type { Group, Ledger, Need } from '../resources/ledger.ts';
 import { lockNeed } from '../resources/lock-row.ts';
 import { CAPACITY_MAX, type Row } from '../resources/row.ts';
@@ -36,6 +38,8 @@ export class NeedsBook {
   readonly #global: Row;
   readonly #agents: ReadonlyMap<string, AgentLimits>;
   readonly #bound = new WeakMap<CompiledPlan, BoundPlan>();
+  /** Plans are dropped by whoever kept them, without a word; whoever waits or holds keeps its plan alive. */
+  readonly #dropped = new FinalizationRegistry<readonly Group[]>((groups) => this.#letGo(groups));
 
   constructor(ledger: Ledger, concurrency: number | undefined, agents: ReadonlyMap<string, AgentLimits>) {
     this.#ledger = ledger;
@@ -91,6 +95,11 @@ export class NeedsBook {
     }
     const bound = { groups, children: this.#bindChildren(plan) };
     this.#bound.set(plan, bound);
+    // Only names of locks are without end: of the other rows there are as many as were declared.
+    const locking = [...byPolicies.values()].filter((group) =>
+      group.rows.some((row) => row.kind === 'lock'),
+    );
+    if (locking.length > 0) this.#dropped.register(plan, locking);
     // A later version of the workflow may say another number: the newest one that was not refused counts.
     if (plan.concurrency !== undefined)
       this.#ledger.setCapacity(this.#workflowRow(plan, plan.concurrency), plan.concurrency);
@@ -100,6 +109,13 @@ export class NeedsBook {
   #bindChildren(plan: CompiledPlan): ReadonlyMap<string, BoundPlan> {
     if (plan.children === undefined) return NO_CHILDREN;
     return new Map([...plan.children].map(([taskId, child]) => [taskId, this.bind(child)]));
+  }
+
+  #letGo(groups: readonly Group[]): void {
+    for (const group of groups) {
+      group.holders--;
+      this.#ledger.dropGroup(group);
+    }
   }
 
   /** The rows of an agent: its slots and, if it has one, its rate. */
@@ -130,16 +146,28 @@ export class NeedsBook {
   }
 
   #groupOf(task: AnyTask, shared: readonly Need[], at: string): Group {
-    const { agentAssigned, resources, locks } = task.policies;
+    const group = this.#ledger.group(this.needsOf(task, shared, at), at);
+    group.holders++;
+    return group;
+  }
+
+  /**
+   * What one task needs.
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`
+   */
+  needsOf(
+    { policies }: AnyTask,
+    shared: readonly Need[],
+    at: string,
+  ): readonly Need[] {
+    const { agentAssigned, resources, locks } = policies;
     const needs = [...shared];
     if (agentAssigned !== undefined)
       for (const row of this.agentRows(agentAssigned)) needs.push({ row, amount: 1 });
     for (const { name, amount } of resources)
       needs.push(this.#resourceNeed(name, amount, `${at}/resourceRequirements/${name}`));
     for (const lock of locks) needs.push(lockNeed(this.#ledger, lock));
-    const group = this.#ledger.group(needs, at);
-    group.holders++;
-    return group;
+    return needs;
   }
 
   #resourceNeed(name: string, amount: number, at: string): Need {

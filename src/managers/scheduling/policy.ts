@@ -13,10 +13,11 @@
  */
 
 import { pathIn, priorityOf } from '../../machine/state.ts';
+import { checkFunction, invalidOption } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { type CompiledPlan, remainingPaths } from '../../model/plan.ts';
 import type { AnyTask } from '../../model/task.ts';
-import { TASKS_MAX } from '../../model/workflow.ts';
+import { TASKS_MAX } from '../../model/workflow-data.ts';
 import type { WaiterComparator } from '../resources/need-group.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -42,6 +43,18 @@ export type SchedulingPolicy = 'priority' | 'critical-path' | 'fifo' | ReadyTask
 
 /** The distance between two runs in the numbers that order tickets; positions lie between. */
 const POSITIONS = 2 ** Math.ceil(Math.log2(TASKS_MAX + 1));
+
+/** @throws OrchestratorError `OPTION_INVALID` */
+export function checkPolicy(value: unknown, at: string): SchedulingPolicy {
+  if (value === undefined) return 'priority';
+  if (value === 'priority' || value === 'critical-path' || value === 'fifo') return value;
+  if (typeof value === 'function') return checkFunction(value, at, 'a comparator') as SchedulingPolicy;
+  throw invalidOption(
+    at,
+    value,
+    'priority, critical-path, fifo, or a function that compares two ready tasks',
+  );
+}
 
 const remaining = new WeakMap<CompiledPlan, Float64Array>();
 

@@ -1,218 +1,198 @@
 /**
- * Decides which ready task starts next, over all runs.
+ * The scheduler of tasks: those of runs, and those that the host schedules by itself, in one queue.
  *
- * Owns: the tickets that wait, the policy of their order, whether tasks start at all. Who may call it: the run
- * loop, the facade.
+ * Owns: nothing beyond its two halves: the queue, which is busy with every task, and the host side, which is asked now
+ * and then. Who may call it: the run loop, the facade, the host.
  *
- * TS1  A task starts only with all its needs taken; while it waits it holds none.
- * TS2  Among those that can have their needs, the best by the policy starts first.
- * TS3  While it is paused nothing starts, and nothing that runs is touched.
+ * TS1  What holds of the queue holds of it: all needs or none, best first, a pause touches nothing that runs.
+ * TS2  What the host asks costs a task of a run nothing.
  */
-import type { ScopeState } from '../../machine/state.ts';
-import type { OrchestratorError } from '../../model/errors.ts';
-import type { CompiledPlan } from '../../model/plan.ts';
-import type { Ledger } from '../resources/ledger.ts';
-import type { Waiter, WaiterComparator } from '../resources/need-group.ts';
-import type { Row } from '../resources/row.ts';
-import type { BoundPlan, NeedsBook } from './needs-book.ts';
-import { guardComparator, orderOf, rankTicket, type SchedulingPolicy } from './policy.ts';
-import { type ScheduledRun, Ticket } from './ticket.ts';
-import type { Timer, Timers } from './timers.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import type { WaitReason } from '../../model/status.ts';
+import type { DrainOptions } from './drain.ts';
+import type { Wait } from './explain.ts';
+import type { PauseTarget } from './holds.ts';
+import { type ClearOptions, HostSide } from './host-side.ts';
+import type { StartTask } from './host-task.ts';
+import type { TaskRequest } from './host-tasks.ts';
+import { checkPolicy, type SchedulingPolicy } from './policy.ts';
+import type { QueuedTask } from './queue-view.ts';
+import type { ScheduledTask } from './scheduled-task.ts';
+import { standAlone, type TaskSchedulerOptions, type TaskSchedulerParts } from './scheduler-parts.ts';
+import type { DependencyReport, TaskRecord, TaskRef } from './task-record.ts';
+import type { Ticket } from './ticket.ts';
+import { TicketQueue } from './ticket-queue.ts';
 
-/** What a scheduler is made of. */
-export interface TaskSchedulerParts {
-  readonly ledger: Ledger;
-  readonly needs: NeedsBook;
-  readonly timers: Timers;
-  readonly policy: SchedulingPolicy;
-  /** The owner's claim on the store; fencing tokens begin with it, so that they never go back. */
-  readonly epoch: number;
-  /** Called when tasks may have become able to start, outside of a turn of the loop. */
-  readonly wake: () => void;
-  /** Told of a comparator that gives no order. */
-  readonly complain: (error: OrchestratorError) => void;
-}
+/** Schedules tasks: which one starts next, and why another one does not. An orchestrator has one. */
+export class TaskScheduler extends TicketQueue {
+  readonly #host: HostSide;
+  #closed = false;
 
-/** Most grants of one turn, so that a huge wave is started in parts and the host gets its turns between. */
-const GRANTS_PER_TURN = 256;
-
-function NOTHING(): void {}
-
-export class TaskScheduler {
-  readonly #ledger: Ledger;
-  readonly #needs: NeedsBook;
-  readonly #timers: Timers;
-  readonly #wake: () => void;
-  readonly #complain: (error: OrchestratorError) => void;
-  readonly #rowTimers = new Map<Row, { readonly dueAt: number; readonly timer: Timer }>();
-  readonly #monotonic = (): number => this.#timers.monotonic();
-  readonly #grant = (waiter: Waiter): boolean => this.#grantTo(waiter);
-  #start: (ticket: Ticket) => void = NOTHING;
-  #grantOther: (waiter: Waiter) => void = NOTHING;
-  /** How many tickets may still start in this round. */
-  #left = 0;
-  #policy: SchedulingPolicy;
-  #comparator: WaiterComparator | undefined;
-  #paused = false;
-  /** Counts grants, so that a later holder of a lock always has the greater token. */
-  #fence: number;
-
+  /** @internal Use `TaskScheduler.create`, or `orchestrator.scheduler`. */
   constructor(parts: TaskSchedulerParts) {
-    this.#ledger = parts.ledger;
-    this.#needs = parts.needs;
-    this.#timers = parts.timers;
-    this.#wake = parts.wake;
-    this.#complain = parts.complain;
-    this.#policy = parts.policy;
-    this.#fence = parts.epoch * 2 ** 32;
-    this.#comparator =
-      typeof parts.policy === 'function' ? guardComparator(parts.policy, parts.complain) : undefined;
-    this.#ledger.onTimed((row, dueAt) => this.#watch(row, dueAt));
-  }
-
-  get policy(): SchedulingPolicy {
-    return this.#policy;
-  }
-
-  get isPaused(): boolean {
-    return this.#paused;
-  }
-
-  /** Works out the needs of a plan, and refuses those that can never be met. */
-  bind(plan: CompiledPlan): BoundPlan {
-    return this.#needs.bind(plan);
-  }
-
-  /** A ticket for the next attempt of a task; it does not wait yet. */
-  createTicket(run: ScheduledRun, scope: ScopeState, index: number): Ticket {
-    return new Ticket(run, scope, index, orderOf(run.submission, index));
-  }
-
-  /** Lets a ticket wait for its needs. */
-  enqueue(ticket: Ticket): void {
-    ticket.phase = 'waiting';
-    this.#rank(ticket);
-    this.#ledger.enqueue(ticket, ticket.group);
-  }
-
-  /** Takes a ticket out of the queue, if it waits there. */
-  withdraw(ticket: Ticket): void {
-    this.#ledger.withdraw(ticket, ticket.group);
-  }
-
-  /** Puts a ticket where its priority, which has changed, belongs. */
-  requeue(ticket: Ticket): Ticket {
-    if (!ticket.queued) return ticket;
-    this.withdraw(ticket);
-    return this.#comeBack(ticket);
-  }
-
-  /** A dead entry stays in the queue until it is swept, so a ticket comes back as a new one. */
-  #comeBack(ticket: Ticket): Ticket {
-    const fresh = new Ticket(ticket.run, ticket.scope, ticket.index, ticket.order);
-    fresh.watch = ticket.watch;
-    fresh.started = ticket.started;
-    fresh.attempt = ticket.attempt;
-    this.enqueue(fresh);
-    return fresh;
-  }
-
-  /** Undoes the taking for a ticket whose body was never run: a budget is charged only for what was. */
-  undo(ticket: Ticket): void {
-    if (!ticket.holding) return;
-    ticket.holding = false;
-    this.#ledger.untake(ticket.group);
-  }
-
-  /** Gives back what a ticket holds; doing so again does nothing. */
-  release(ticket: Ticket): void {
-    if (!ticket.holding) return;
-    ticket.holding = false;
-    this.#ledger.release(ticket.group);
+    super(parts);
+    this.#host = new HostSide(
+      {
+        ...this.view,
+        wake: () => this.wake(),
+        onTurn: parts.onTurn ?? ((watcher) => this.onTurn(watcher)),
+        arrivals: () => this.arrivals,
+        enqueue: (ticket) => this.enqueue(ticket),
+        withdraw: (ticket) => this.withdraw(ticket),
+        requeue: (ticket) => this.requeue(ticket),
+        release: (ticket) => this.release(ticket),
+      },
+      parts,
+    );
   }
 
   /**
-   * Starts what can be started, best first.
-   * @returns whether it stopped early, so that more may be startable
+   * A scheduler of its own, outside of an orchestrator: it serves the tasks that are given to `scheduleTask`.
+   * @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `ID_INVALID`
    */
-  admit(start: (ticket: Ticket) => void, grantOther: (waiter: Waiter) => void): boolean {
-    if (this.#ledger.waiting === 0) return false;
-    this.#start = start;
-    this.#grantOther = grantOther;
-    this.#left = GRANTS_PER_TURN;
-    this.#ledger.admit(this.#monotonic, this.#grant);
-    return this.#left <= 0;
-  }
-
-  #grantTo(waiter: Waiter): boolean {
-    if (waiter instanceof Ticket) {
-      waiter.holding = true;
-      waiter.phase = 'admitted';
-      if (waiter.hasLocks) waiter.fence = this.nextToken();
-      this.#start(waiter);
-      this.#left--;
-    } else {
-      this.#grantOther(waiter);
-    }
-    return this.#left > 0;
+  static create(options: TaskSchedulerOptions): TaskScheduler {
+    return new TaskScheduler(standAlone(options));
   }
 
   /**
-   * Orders what waits, and whatever comes, by another policy.
-   * @returns the tickets that now stand for those that waited
+   * Lets a task of the host wait for its needs, in one queue with the tasks of runs; `start` is called when everything
+   * was taken for it, and what it returns ends it.
+   *
+   * @returns its live handle: status, reason, `result()`, `cancel()`
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `ID_DUPLICATE`, `DEPENDENCY_UNKNOWN`,
+   *   `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`, `LOCK_CONFLICT`, `QUEUE_FULL`,
+   *   `ORCHESTRATOR_CLOSED`
    */
-  setPolicy(policy: SchedulingPolicy): readonly Ticket[] {
-    // All leave before the first comes back: the queue never holds tickets of two orders.
-    const waiting = [...this.waiting()];
-    for (const ticket of waiting) this.withdraw(ticket);
-    this.#policy = policy;
-    this.#comparator = typeof policy === 'function' ? guardComparator(policy, this.#complain) : undefined;
-    return waiting.map((ticket) => this.#comeBack(ticket));
+  scheduleTask(task: TaskRequest, start: StartTask): ScheduledTask {
+    this.#checkOpen();
+    return this.#host.schedule(task, start, 'scheduleTask');
   }
 
-  /** The next fencing token: greater than all before, over every owner of the store. */
-  nextToken(): number {
-    return ++this.#fence;
+  /**
+   * Dispatches a task now if its needs are free, else lets it wait with its reason. It never overtakes who comes first.
+   *
+   * @param task - one of the host's own with its `start`, or `{ runId, path }` of one that is scheduled already
+   * @returns once that is decided: the handle, or the record, whose status is `in_progress` or says why not
+   * @throws OrchestratorError as `scheduleTask`; `RUN_NOT_FOUND`, `TASK_NOT_FOUND`
+   */
+  async executeTask(task: TaskRequest, start: StartTask): Promise<ScheduledTask>;
+  async executeTask(task: TaskRef): Promise<TaskRecord>;
+  async executeTask(task: TaskRequest | TaskRef, start?: StartTask): Promise<TaskRecord> {
+    this.#checkOpen();
+    const host = this.#host;
+    if (start === undefined) return host.decided(() => host.record(task as TaskRef, 'executeTask'));
+    const scheduled = host.schedule(task as TaskRequest, start, 'executeTask');
+    return host.decided(() => scheduled);
   }
 
-  /** The tickets that wait, in no order. */
-  *waiting(): IterableIterator<Ticket> {
-    for (const { waiter } of this.#ledger.waiters()) if (waiter instanceof Ticket) yield waiter;
+  /**
+   * Orders what waits, and whatever comes, by another policy; a comparator is asked both ways, and where it gives no
+   * order, priorities decide.
+   * @throws OrchestratorError `OPTION_INVALID`
+   */
+  prioritizeTasks(policy: SchedulingPolicy = 'priority'): void {
+    const tickets = this.setPolicy(checkPolicy(policy, 'prioritizeTasks'));
+    for (const ticket of tickets) ticket.run.setTicket(ticket.scope, ticket.index, ticket);
+    this.wake();
   }
 
-  /** Stops starting tasks; what runs goes on. */
-  pause(): void {
-    this.#paused = true;
-    this.#ledger.pause();
+  /** Which dependencies of a task are met, and which are not. @throws OrchestratorError `RUN_NOT_FOUND`, `TASK_NOT_FOUND` */
+  handleTaskDependencies(task: TaskRef): DependencyReport {
+    return this.#host.dependencies(task, 'handleTaskDependencies');
   }
 
-  /** Starts tasks again, in their order. */
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#ledger.resume();
-    this.#wake();
+  /** A task as it stands now. @throws OrchestratorError `RUN_NOT_FOUND`, `TASK_NOT_FOUND` */
+  getTaskById(runId: string, path: string): TaskRecord {
+    return this.#host.record({ runId, path }, 'getTaskById');
   }
 
-  #rank(ticket: Ticket): void {
-    ticket.by = this.#comparator;
-    rankTicket(ticket, typeof this.#policy === 'function' ? 'priority' : this.#policy);
+  /** All that wait in the queue, in the order of service, then those that are held back by a pause. */
+  queue(): readonly QueuedTask[] {
+    return this.#host.queue();
   }
 
-  #watch(row: Row, dueAt: number | undefined): void {
-    const known = this.#rowTimers.get(row);
-    if (dueAt === undefined) {
-      this.#timers.stop(known?.timer);
-      this.#rowTimers.delete(row);
-      return;
+  /** The same by what they wait for; `ready` are those that start in the next turn. */
+  queueByReason(): ReadonlyMap<WaitReason | 'ready', readonly QueuedTask[]> {
+    const groups = new Map<WaitReason | 'ready', QueuedTask[]>();
+    for (const task of this.queue()) {
+      const known = groups.get(task.reason ?? 'ready');
+      if (known === undefined) groups.set(task.reason ?? 'ready', [task]);
+      else known.push(task);
     }
-    if (known !== undefined && known.dueAt <= dueAt) return;
-    this.#timers.stop(known?.timer);
-    const timer = this.#timers.set(dueAt - this.#timers.monotonic(), () => {
-      this.#rowTimers.delete(row);
-      this.#ledger.replenish(row, this.#timers.monotonic());
-      this.#wake();
-    });
-    this.#rowTimers.set(row, { dueAt, timer });
+    return groups;
+  }
+
+  /**
+   * Changes the priority of a task that has not started; of one that runs or has ended nothing changes.
+   * @param priority - -1e9 to 1e9
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `TASK_NOT_FOUND`, `OPTION_INVALID`
+   */
+  setPriority(runId: string, path: string, priority: number): Promise<void> {
+    return this.#host.setPriority({ runId, path }, priority);
+  }
+
+  /** Calls back at the end of every drain: nothing waits in the queue any more. Returns how to stop it. */
+  whenEmpty(listener: () => void): () => void {
+    return this.#host.empty.on(listener);
+  }
+
+  /** Calls back at the end of every drain: nothing waits, nothing runs, no run is unfinished. Returns how to stop it. */
+  whenIdle(listener: () => void): () => void {
+    return this.#host.idle.on(listener);
+  }
+
+  /** Resolves when nothing waits in the queue. @throws OrchestratorError `WAIT_ABORTED`, `QUEUE_FULL`, `ORCHESTRATOR_CLOSED` */
+  onEmpty(options: DrainOptions = {}): Promise<void> {
+    return this.#host.empty.until(options);
+  }
+
+  /** Resolves when nothing waits, nothing runs and no run is unfinished. @throws OrchestratorError as `onEmpty` */
+  onIdle(options: DrainOptions = {}): Promise<void> {
+    return this.#host.idle.until(options);
+  }
+
+  /**
+   * Ends what waits in the queue as `cancelled`, and leaves alone what runs. What depends on it is skipped.
+   * @returns how many were ended, once that is durable
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`
+   */
+  clear(options: ClearOptions = {}): Promise<number> {
+    return this.#host.clear(options);
+  }
+
+  /** @internal Why a ticket that waits does not start. */
+  explain(ticket: Ticket): Wait {
+    return this.#host.explain(ticket);
+  }
+
+  /** @internal The tickets of the host's own tasks that have not ended. */
+  hostTickets(): IterableIterator<Ticket> {
+    return this.#host.tasks.tickets();
+  }
+
+  /** Whether it was closed. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Starts nothing any more, and ends every wait of the host. */
+  close(error: OrchestratorError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.pause();
+    this.#host.close(error);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed)
+      throw new OrchestratorError(
+        'ORCHESTRATOR_CLOSED',
+        'this scheduler is closed; nothing new can be scheduled',
+      );
+  }
+
+  /** Starts tasks again, in their order; a closed scheduler starts none. @throws OrchestratorError as `pause` */
+  override resume(target?: PauseTarget): void {
+    if (!this.#closed) super.resume(target);
   }
 }

@@ -22,8 +22,14 @@ export interface ScheduledRun {
   /** Runs are numbered in the order of their submission. */
   readonly submission: number;
   readonly state: RunState;
+  /** Whether it was paused by itself, so that none of its tasks waits in the queue. */
+  readonly isHeld: boolean;
+  /** Its ready tasks while it is held. */
+  readonly held: readonly { readonly scope: ScopeState; readonly index: number }[];
   /** The needs of the tasks of a plan, by task number. */
   groupOf(scope: ScopeState, index: number): Group;
+  ticketOf(scope: ScopeState, index: number): Ticket | undefined;
+  setTicket(scope: ScopeState, index: number, ticket: Ticket | undefined): void;
 }
 
 export type TicketPhase = 'delayed' | 'waiting' | 'admitted' | 'running' | 'over';
@@ -40,6 +46,8 @@ export interface TicketWatch {
   heartbeatTimer: Timer | undefined;
   /** The grace of a body that was told to stop. */
   graceTimer: Timer | undefined;
+  /** Ends what its handler took beside its needs. */
+  onEnd: (() => void) | undefined;
 }
 
 /** What watches over the attempt of a ticket; made when it is first asked for. */
@@ -51,6 +59,7 @@ export function watchOf(ticket: Ticket): TicketWatch {
     deadlineTimer: undefined,
     heartbeatTimer: undefined,
     graceTimer: undefined,
+    onEnd: undefined,
   };
   return ticket.watch;
 }
@@ -91,5 +100,19 @@ export class Ticket implements Waiter {
     this.index = index;
     this.group = run.groupOf(scope, index);
     this.order = order;
+  }
+
+  /** Goes the way of its kind when everything was taken for it. */
+  begin(start: (ticket: Ticket) => void): void {
+    start(this);
+  }
+
+  /** A ticket that takes its place: one that has left the queue stands in it, dead, until it is swept out. */
+  renew(): Ticket {
+    const fresh = new Ticket(this.run, this.scope, this.index, this.order);
+    fresh.watch = this.watch;
+    fresh.started = this.started;
+    fresh.attempt = this.attempt;
+    return fresh;
   }
 }

@@ -200,6 +200,7 @@ export class AttemptManager {
     const { timers, scheduler } = this.#parts;
     if (ticket.phase === 'running') this.#running--;
     ticket.phase = 'over';
+    ticket.watch?.onEnd?.();
     scheduler.withdraw(ticket);
     scheduler.release(ticket);
     const { watch } = ticket;

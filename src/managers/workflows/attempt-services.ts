@@ -12,6 +12,7 @@ import { OrchestratorError } from '../../model/errors.ts';
 import type { HandlerLog } from '../../model/handler.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
+import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
 import { type Attempt, type AttemptServices, takeIn } from './attempt.ts';
@@ -27,6 +28,7 @@ export interface ServiceParts {
   readonly logger: Logger;
   readonly submit: (run: LiveRun, command: RunCommand) => void;
   readonly heartbeat: (attempt: Attempt) => void;
+  readonly locks: NestedLocks;
 }
 
 /** Builds the services; one set serves all attempts of an orchestrator. */
@@ -40,6 +42,7 @@ export function attemptServices(parts: ServiceParts): AttemptServices {
     now: () => clock.now(),
     real: (promise) => real(clock, promise),
     sleep: (durationMs, signal) => sleep(timers, durationMs, signal),
+    locks: parts.locks,
   };
 }
 

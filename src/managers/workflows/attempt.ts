@@ -12,7 +12,7 @@ import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
 import { checkDuration, sentence } from '../../model/checks.ts';
 import type { DependencySpec } from '../../model/dependency.ts';
-import { OrchestratorError, refuse } from '../../model/errors.ts';
+import { refuse } from '../../model/errors.ts';
 import type {
   AnyHandler,
   HandlerClock,
@@ -24,7 +24,9 @@ import type {
 } from '../../model/handler.ts';
 import type { AnyTask } from '../../model/task.ts';
 import type { Executor, Invocation } from '../../ports/executor.ts';
+import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
+import { heldLocks } from './held-locks.ts';
 import type { LiveRun } from './live-run.ts';
 
 /** What an attempt can ask of the world. */
@@ -36,6 +38,8 @@ export interface AttemptServices {
   now(): number;
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
   real<Value>(promise: PromiseLike<Value>): Promise<Value>;
+  /** Locks beside those that the task holds. */
+  readonly locks: NestedLocks;
 }
 
 export class Attempt implements Invocation {
@@ -146,7 +150,7 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
   }
 
   get locks(): HeldLocks {
-    return heldLocks(this.#attempt);
+    return heldLocks(this.#attempt, this.#services);
   }
 
   get log(): HandlerLog {
@@ -224,18 +228,4 @@ export function takeBack(value: unknown, at: string): unknown {
 /** A value for a reader, who cannot change what other readers see. */
 export function readable(value: unknown): unknown {
   return typeof value === 'object' && value !== null && unfrozen.has(value) ? copyGuarded(value) : value;
-}
-
-function heldLocks(attempt: Attempt): HeldLocks {
-  const names = attempt.task.locks.map((lock) => lock.name);
-  return {
-    names,
-    token: (name) => {
-      if (names.includes(name)) return attempt.ticket.fence;
-      throw new OrchestratorError(
-        'LOCK_CONFLICT',
-        `task ${JSON.stringify(attempt.path)} does not hold the lock ${JSON.stringify(name)}; it holds: ${names.join(', ') || 'none'}`,
-      );
-    },
-  };
 }

@@ -11,7 +11,8 @@ import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
 import { CREATED } from '../../machine/transitions.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { describeFailure } from '../../model/failure.ts';
-import type { AnyTask, Condition } from '../../model/task.ts';
+import type { AnyTask } from '../../model/task.ts';
+import type { Condition } from '../../model/task-options.ts';
 import { collectDependencies, readable } from './attempt.ts';
 import type { LiveRun } from './live-run.ts';
 

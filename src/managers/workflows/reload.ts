@@ -85,11 +85,15 @@ export class Reloader {
   async recover(run: LiveRun): Promise<void> {
     this.#begin(run);
     let state: RunState;
+    // A store is real: virtual time must not pass while it is read.
+    const letGo = this.#parts.clock.hold();
     try {
-      ({ state } = await this.#fold(run));
+      ({ state } = await this.#parts.persistence.foldRun(run.runId, run.plan, { guard: takeBack }));
     } catch (error) {
       this.#finish(run);
       throw error;
+    } finally {
+      letGo();
     }
     run.durableSeq = state.seq;
     this.#goOn(run, state, []);

@@ -33,6 +33,13 @@ export class RunDirectory {
     this.#runs.set(run.runId, run);
   }
 
+  /** Adds a run in the place of one that was given up on and is read again; the log of that one stays. */
+  replace(run: LiveRun): void {
+    const before = this.#runs.get(run.runId);
+    if (before !== undefined) this.#ended.delete(before);
+    this.#runs.set(run.runId, run);
+  }
+
   find(runId: string): LiveRun | undefined {
     return this.#runs.get(runId);
   }
@@ -52,9 +59,21 @@ export class RunDirectory {
     return run;
   }
 
+  /** How many have not ended. */
+  get unfinishedCount(): number {
+    return this.#runs.size - this.#ended.size;
+  }
+
   /** The runs that have not ended. */
   unfinished(): readonly LiveRun[] {
     return [...this.#runs.values()].filter((run) => !run.isOver);
+  }
+
+  /** The ids of the runs of a workflow, of whatever version, that have not ended. */
+  unfinishedOf(workflowId: string): readonly string[] {
+    return this.unfinished()
+      .filter((run) => run.plan.workflowId === workflowId)
+      .map((run) => run.runId);
   }
 
   all(): IterableIterator<LiveRun> {

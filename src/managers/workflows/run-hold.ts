@@ -14,8 +14,7 @@ import type { LiveRun } from './live-run.ts';
 export function holdRun(run: LiveRun, scheduler: TaskScheduler): void {
   run.isHeld = true;
   for (const ticket of run.tickets()) {
-    if (!ticket.queued) continue;
-    scheduler.withdraw(ticket);
+    if (!scheduler.withdraw(ticket)) continue;
     run.held.push({ scope: ticket.scope, index: ticket.index });
   }
 }

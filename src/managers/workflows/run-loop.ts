@@ -21,40 +21,12 @@ import { pathIn, peekDetails, pointAt } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { HostTurn } from '../../ports/host-turn.ts';
-import type { PersistenceManager } from '../persistence/persistence-manager.ts';
-import type { Waiter } from '../resources/need-group.ts';
-import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
-import type { AttemptManager } from './attempt-manager.ts';
 import { CommitGroup } from './commit-group.ts';
 import { Inbox } from './inbox.ts';
 import { InstructionRunner } from './instruction-runner.ts';
-import type { Acknowledge, Envelope, LiveRun, LostAppend } from './live-run.ts';
-
-/** Whoever tells of events; the loop does not know who listens. */
-export interface Publisher {
-  /** Whether anybody hears. */
-  readonly isListening: boolean;
-  publish(event: RunEvent): void;
-}
-
-/** What a loop is made of. */
-export interface RunLoopParts {
-  readonly clock: Clock;
-  readonly turn: HostTurn;
-  readonly persistence: PersistenceManager;
-  readonly scheduler: TaskScheduler;
-  readonly attempts: AttemptManager;
-  readonly hub: Publisher;
-  /** Told of somebody other than a task for whom the ledger has taken everything. */
-  readonly grantOther: (waiter: Waiter) => void;
-  /** Told when the end of a run is durable. */
-  readonly onEnd: (run: LiveRun) => void;
-  /** Told when what a run had decided could not be made durable. */
-  readonly onLost: (run: LiveRun, lost: LostAppend, error: unknown) => void;
-}
+import type { Acknowledge, Envelope, LiveRun } from './live-run.ts';
+import type { RunLoopParts } from './run-loop-parts.ts';
 
 /** Commands decided between two appends, so that a flood of them is cut into turns. */
 const COMMANDS_PER_TURN = 4_096;
@@ -82,7 +54,11 @@ export class RunLoop {
   #isAbandoned = false;
   readonly #watchers = new Set<() => void>();
   /** One for all starts: what is decided keeps nothing of its command. */
-  readonly #startCommand: { type: 'StartTask'; at: number; path: TaskPath } = { type: 'StartTask', at: 0, path: '' };
+  readonly #startCommand: { type: 'StartTask'; at: number; path: TaskPath } = {
+    type: 'StartTask',
+    at: 0,
+    path: '',
+  };
   /** The time of this turn, for everything that is decided in it. */
   #now = 0;
 
@@ -322,7 +298,11 @@ export class RunLoop {
     const gathered = this.#gathering.takeOut([...written.keys()]);
     for (const [run, { events, envelopes }] of written) {
       const later = gathered.get(run);
-      const lost = { sent: envelopes, later: later?.envelopes ?? [], last: events[events.length - 1] as RunEvent };
+      const lost = {
+        sent: envelopes,
+        later: later?.envelopes ?? [],
+        last: events[events.length - 1] as RunEvent,
+      };
       run.forgotten = later === undefined ? events : [...events, ...later.events];
       this.#parts.onLost(run, lost, error);
     }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import type { EventRecord, EventStore, MaybePromise, StreamAppend } from '../../ports/event-store.ts';
+import type { EventRecord, EventStore, MaybePromise } from '../../ports/event-store.ts';
+import { checkpoints } from './checkpoint-tests.ts';
+import { CONFLICT, Probe, recordOf, type Test } from './store-probe.ts';
 import { codeOf, type SuiteRunner } from './suite-runner.ts';
 
 /** Makes an empty store for one test; it may be cleaned away when the runner says that the test is over. */
 export type CreateEventStore = () => MaybePromise<EventStore>;
-
-const CONFLICT = 'STORE_CONFLICT';
 
 /**
  * What every `EventStore` must do. Call it in a test file of any runner:
@@ -21,6 +21,7 @@ export function eventStoreSuite(create: CreateEventStore, runner: SuiteRunner): 
     ['unique keys', uniqueKeys],
     ['owners', owners],
     ['list and remove', listAndRemove],
+    ['checkpoints', checkpoints],
   ];
   for (const [name, part] of parts) {
     runner.describe(`EventStore: ${name}`, () => {
@@ -34,51 +35,6 @@ export function eventStoreSuite(create: CreateEventStore, runner: SuiteRunner): 
       });
     });
   }
-}
-
-type Test = (title: string, body: (probe: Probe) => Promise<void>) => void;
-
-/** A store with a claim on it, and shorter words for what tests do with it. */
-class Probe {
-  readonly store: EventStore;
-  readonly epoch: number;
-
-  constructor(store: EventStore, epoch: number) {
-    this.store = store;
-    this.epoch = epoch;
-  }
-
-  batch(stream: string, expectedSeq: number, count = 1, uniqueKeys?: readonly string[]): StreamAppend {
-    const records = Array.from({ length: count }, (_, i) => recordOf(stream, expectedSeq + 1 + i));
-    const append = { stream, expectedSeq, epoch: this.epoch, records };
-    return uniqueKeys === undefined ? append : { ...append, uniqueKeys };
-  }
-
-  async append(...batch: StreamAppend[]): Promise<void> {
-    await this.store.append(batch);
-  }
-
-  async refused(...batch: StreamAppend[]): Promise<void> {
-    assert.equal(await codeOf(() => this.store.append(batch)), CONFLICT);
-  }
-
-  async seqs(stream: string, fromSeq = 1, limit = 1_000): Promise<number[]> {
-    return (await this.store.read({ stream, fromSeq, limit })).map((record) => record.seq);
-  }
-
-  async streams(prefix = ''): Promise<string[]> {
-    return (await this.store.list({ prefix, limit: 1_000 })).map((info) => info.stream);
-  }
-}
-
-function recordOf(stream: string, seq: number): EventRecord {
-  const payload = {
-    type: `T${seq}`,
-    seq,
-    at: 1_000 + seq,
-    nested: { list: [1, 'two', null, { three: 3.5 }], text: 'ü€😀' },
-  };
-  return { stream, seq, type: `T${seq}`, at: 1_000 + seq, schemaVersion: 1 + (seq % 3), payload };
 }
 
 function range(from: number, to: number): number[] {

@@ -296,8 +296,8 @@ describe('concurrency and priority', () => {
       defineWorkflow('late', { tasks: [task('late', { priority: 3, run: () => 3 })] }),
     );
     await clock.advance('1h');
-    expect(run.tasks().map((view) => view.status)).toEqual(['completed', 'ready', 'ready']);
-    expect(late.tasks().map((view) => view.status)).toEqual(['ready']);
+    expect(run.tasks().map((view) => view.status)).toEqual(['completed', 'waiting', 'waiting']);
+    expect(late.tasks().map((view) => [view.status, view.reason])).toEqual([['waiting', 'paused']]);
 
     const starts: string[] = [];
     orchestrator.on('TaskStarted', ({ path }) => starts.push(path));

@@ -1,0 +1,30 @@
+import { describeFailure } from '../../model/failure.ts';
+
+/** How much a line matters, least first. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+/** How much a line matters. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/**
+ * One line of JSON, with a line feed: `{"time":…,"level":…,"msg":…,…fields}`. Whatever the fields hold becomes text:
+ * errors with name, message, code, stack and cause; big integers as strings; what runs in a circle, or throws when it is
+ * read, is left out, and said to be.
+ *
+ * @param time - milliseconds since 1970
+ */
+export function logLine(time: number, level: LogLevel, fields: unknown, message: string): string {
+  const head = { time, level, msg: String(message) };
+  try {
+    // What the line is about stands behind and cannot pretend to be another time, level or message.
+    const about = typeof fields === 'object' && fields !== null ? fields : {};
+    return `${JSON.stringify({ ...about, ...head }, plain)}\n`;
+  } catch {
+    return `${JSON.stringify({ ...head, unreadable: true })}\n`;
+  }
+}
+
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Error ? describeFailure(value) : value;
+}

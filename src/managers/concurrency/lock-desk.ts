@@ -1,0 +1,286 @@
+/**
+ * Where locks are asked for by the host and by handlers, on top of what they hold.
+ *
+ * Owns: the wait-for graph, the owners that the host named, the grants by token. Who may call it: the concurrency
+ * controller, and the attempts of tasks through it.
+ *
+ * LD1  An owner never waits for itself: what it holds or waits for already is refused, except a shared lock that it
+ *      asks for exclusively (an upgrade), for which it waits until it is the only holder.
+ * LD2  While an upgrade waits or is held, the shared lock under it stays taken, though it was released.
+ * LD3  A wait or a grant that closes a circle is found in the same call, and broken unless it is only to be reported.
+ */
+import { OrchestratorError, refuse } from '../../model/errors.ts';
+import type { LockMode, LockNeed } from '../../model/needs.ts';
+import type { Claims, ClaimWatch, Grant } from '../resources/claims.ts';
+import type { Group, Ledger, Need } from '../resources/ledger.ts';
+import { lockNeed, modeOf, upgradeNeed } from '../resources/lock-row.ts';
+import type { Row } from '../resources/row.ts';
+import {
+  cyclesOf,
+  type Deadlock,
+  describeDeadlock,
+  describeMember,
+  type ResolvedDeadlock,
+  victimError,
+  victimOf,
+} from './deadlocks.ts';
+import { HeldLock, type Lease } from './lock-grant.ts';
+import { Party, type PartyWait, WaitGraph } from './wait-graph.ts';
+
+/** What happens to a deadlock when it is found. */
+export type DeadlockPolicy = 'resolve' | 'report';
+
+/** What the desk is made of. */
+export interface LockDeskParts {
+  readonly ledger: Ledger;
+  readonly claims: Claims;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly setTimer: (delayMs: number, callback: () => void) => () => void;
+  /** Whether deadlocks are broken when they are found, or only told. */
+  readonly deadlocks: DeadlockPolicy;
+  /** Told of each deadlock; must not throw. */
+  readonly onDeadlock: (deadlock: Deadlock | ResolvedDeadlock) => void;
+}
+
+/** A request for locks, checked. */
+export interface LockAsk {
+  readonly locks: readonly LockNeed[];
+  /** What is taken together with the locks. */
+  readonly others?: readonly Need[];
+  readonly what: string;
+  readonly priority: number;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly lease: Lease | undefined;
+  readonly party: Party | undefined;
+  readonly abortError?: (reason: unknown) => unknown;
+}
+
+export class LockDesk {
+  readonly #parts: LockDeskParts;
+  readonly #graph = new WaitGraph();
+  readonly #owners = new Map<string, Party>();
+  readonly #byToken = new Map<number, HeldLock>();
+  /** The rows that each party is upgrading or has upgraded. */
+  readonly #upgrades = new Map<Party, Set<Row>>();
+  #youngest = 0;
+
+  constructor(parts: LockDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** The party of an owner that the host named; made when it is not known. */
+  ownerNamed(name: string, priority: number): Party {
+    let party = this.#owners.get(name);
+    if (party === undefined) {
+      party = new Party(name, this.nextAge(), () => priority);
+      this.#owners.set(name, party);
+    }
+    return party;
+  }
+
+  nextAge(): number {
+    return ++this.#youngest;
+  }
+
+  /** Notes what a party holds that was not taken here. */
+  adopt(party: Party, group: Group): void {
+    this.#each(group, (row, units) => this.#graph.hold(party, row, units));
+  }
+
+  /** Ends a party: what it waits for rejects with `reason`, what it took here is taken back, what was adopted is forgotten. */
+  end(party: Party, adopted: Group, reason: unknown): void {
+    for (const wait of [...party.waits]) wait.leave(reason);
+    for (const grant of [...party.grants]) grant.revoke();
+    this.#each(adopted, (row, units) => this.#graph.giveBack(party, row, units));
+    this.#upgrades.delete(party);
+  }
+
+  /** @throws OrchestratorError `LOCK_CONFLICT`, and what a claim ends with */
+  async acquire(ask: LockAsk): Promise<HeldLock> {
+    const { ledger, claims } = this.#parts;
+    const { party, priority, timeoutMs, signal, what, abortError } = ask;
+    const upgrading: Row[] = [];
+    const needs = ask.locks.map((lock) => this.#needOf(ledger, lock, ask, upgrading));
+    let held: HeldLock | undefined;
+    const watch = this.#watch(ask, upgrading, (made) => {
+      held = made;
+    });
+    try {
+      await claims.request([...needs, ...(ask.others ?? [])], {
+        priority,
+        timeoutMs,
+        signal,
+        what,
+        watch,
+        ...(abortError === undefined ? undefined : { abortError }),
+        ...(party?.task === undefined ? undefined : { owner: party.task }),
+      });
+    } finally {
+      if (party !== undefined) this.#forgetIdle(party);
+    }
+    return held as HeldLock;
+  }
+
+  /** The grant with this token, as long as it is held. */
+  withToken(token: number): HeldLock | undefined {
+    return this.#byToken.get(token);
+  }
+
+  /** How many owners and attempts hold locks while they may wait for more. */
+  get parties(): number {
+    return this.#graph.size;
+  }
+
+  detect(): readonly Deadlock[] {
+    return cyclesOf(this.#graph).map(describeDeadlock);
+  }
+
+  /** Ends one member of each deadlock, until there is none. */
+  resolve(): readonly ResolvedDeadlock[] {
+    const resolved: ResolvedDeadlock[] = [];
+    for (let cycles = cyclesOf(this.#graph); cycles.length > 0; cycles = cyclesOf(this.#graph)) {
+      for (const cycle of cycles) {
+        const party = victimOf(cycle);
+        const victim = describeMember(party);
+        const deadlock = describeDeadlock(cycle);
+        const error = victimError(victim, deadlock);
+        for (const wait of [...party.waits]) wait.leave(error);
+        for (const grant of [...party.grants]) grant.revoke();
+        resolved.push({ ...deadlock, victim });
+      }
+    }
+    for (const one of resolved) this.#parts.onDeadlock(one);
+    return resolved;
+  }
+
+  #needOf(ledger: Ledger, lock: LockNeed, { party, what }: LockAsk, upgrading: Row[]): Need {
+    const known = party === undefined ? undefined : ledger.row(`lock:${lock.name}`);
+    if (party === undefined || known === undefined) return lockNeed(ledger, lock);
+    const waits = [...party.waits].some(({ group }) => group.rows.includes(known));
+    const units = party.holds.get(known);
+    if (waits || this.#upgrades.get(party)?.has(known) === true)
+      throw conflict(what, `the lock ${JSON.stringify(lock.name)}, which ${party.name} has asked for already`);
+    if (units === undefined) return lockNeed(ledger, lock);
+    const mode: LockMode = modeOf(known, units);
+    if (mode === 'exclusive' || lock.mode === 'shared')
+      throw conflict(what, `the lock ${JSON.stringify(lock.name)}, which ${party.name} holds already (${mode})`);
+    upgrading.push(known);
+    return upgradeNeed({ row: known, amount: 0 });
+  }
+
+  #watch(ask: LockAsk, upgrading: readonly Row[], onHeld: (held: HeldLock) => void): ClaimWatch {
+    const { party } = ask;
+    let wait: PartyWait | undefined;
+    let group: Group | undefined;
+    const endWait = (): void => {
+      if (wait !== undefined) this.#graph.unwait(wait);
+    };
+    return {
+      waits: (of, leave) => {
+        group = of;
+        if (party === undefined) return;
+        wait = { party, group: of, leave };
+        this.#graph.wait(wait);
+        for (const row of upgrading) this.#upgradesOf(party).add(row);
+        this.#check(party);
+      },
+      granted: (grant) => {
+        const held = this.#held(ask, grant, upgrading);
+        if (party !== undefined) {
+          this.#each(group as Group, (row, units) => this.#graph.hold(party, row, units));
+          party.grants.add(held);
+        }
+        endWait();
+        onHeld(held);
+        if (party !== undefined && party.waits.size > 0) this.#check(party);
+      },
+      left: () => {
+        endWait();
+        if (party !== undefined) this.#endUpgrade(party, upgrading);
+      },
+      released: () => {
+        if (party === undefined) return;
+        this.#each(group as Group, (row, units) => this.#graph.giveBack(party, row, units));
+      },
+    };
+  }
+
+  #held(ask: LockAsk, grant: Grant, upgrading: readonly Row[]): HeldLock {
+    const { party, lease, locks } = ask;
+    const { now, setTimer, ledger } = this.#parts;
+    const keys = locks.map(({ name }) => ledger.row(`lock:${name}`));
+    const held: HeldLock = new HeldLock({
+      grant,
+      names: locks.map(({ name }) => name),
+      lease,
+      since: now(),
+      now,
+      setTimer,
+      mayGo: () => {
+        const upgrades = party === undefined ? undefined : this.#upgrades.get(party);
+        return upgrades === undefined || upgrading.length > 0 || !keys.some((row) => row && upgrades.has(row));
+      },
+      onOver: () => {
+        this.#byToken.delete(grant.token);
+        if (party === undefined) return;
+        if (upgrading.length > 0) this.#endUpgrade(party, upgrading);
+        for (const one of party.grants) (one as HeldLock).settle();
+        this.#sweep(party);
+        this.#forgetIdle(party);
+      },
+    });
+    this.#byToken.set(grant.token, held);
+    return held;
+  }
+
+  #upgradesOf(party: Party): Set<Row> {
+    let rows = this.#upgrades.get(party);
+    if (rows === undefined) {
+      rows = new Set();
+      this.#upgrades.set(party, rows);
+    }
+    return rows;
+  }
+
+  #endUpgrade(party: Party, rows: readonly Row[]): void {
+    const upgrades = this.#upgrades.get(party);
+    if (upgrades === undefined) return;
+    for (const row of rows) upgrades.delete(row);
+    if (upgrades.size === 0) this.#upgrades.delete(party);
+    for (const one of party.grants) (one as HeldLock).settle();
+    this.#sweep(party);
+  }
+
+  /** Forgets the grants that are over and given back. */
+  #sweep(party: Party): void {
+    for (const one of party.grants) if ((one as HeldLock).isSettled) party.grants.delete(one);
+  }
+
+  #forgetIdle(party: Party): void {
+    if (party.task !== undefined || party.holds.size > 0 || party.waits.size > 0) return;
+    if (this.#owners.get(party.name) === party) this.#owners.delete(party.name);
+  }
+
+  /** Looks for a circle through a party. */
+  #check(party: Party): void {
+    if (!this.#graph.isInCycle(party)) return;
+    if (this.#parts.deadlocks === 'resolve') this.resolve();
+    else for (const deadlock of this.detect()) this.#parts.onDeadlock(deadlock);
+  }
+
+  #each(group: Group, visit: (row: Row, units: number) => void): void {
+    group.rows.forEach((row, i) => {
+      if (row.kind === 'lock') visit(row, group.amounts[i] as number);
+    });
+  }
+}
+
+function conflict(what: string, found: string): OrchestratorError {
+  return refuse('LOCK_CONFLICT', {
+    at: what,
+    found,
+    allowed: 'a lock that it neither holds nor waits for, or the exclusive mode of one that it holds shared',
+  });
+}

@@ -1,0 +1,148 @@
+/**
+ * Locks that were taken together, until they are given back or taken back.
+ *
+ * Owns: the lease. Who may call it: whoever was granted the locks, and the lock desk.
+ *
+ * LG1  The locks are given back exactly once: by `release`, by the end of the lease, or by the end of the owner.
+ * LG2  Who comes too late is refused: its token may be older than that of the next holder.
+ */
+import { OrchestratorError } from '../../model/errors.ts';
+import type { Grant } from '../resources/claims.ts';
+
+/** Locks that were taken together. */
+export interface LockGrant extends Grant {
+  readonly names: readonly string[];
+  /**
+   * Begins the lease anew; without a lease it only says whether the locks are held still.
+   * @throws OrchestratorError `LOCK_STALE` when they were taken back, `GRANT_RELEASED` when they were given back
+   */
+  renew(): void;
+  /** Whether the locks are held still. */
+  readonly isHeld: boolean;
+}
+
+/** How long locks may be held without a sign of life. */
+export interface Lease {
+  readonly leaseMs: number;
+  /** Renews by itself this often, until `signal` is aborted. */
+  readonly heartbeatMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a lock grant needs. */
+export interface LockGrantParts {
+  readonly grant: Grant;
+  readonly names: readonly string[];
+  readonly lease: Lease | undefined;
+  /** When it was granted: milliseconds since 1970. */
+  readonly since: number;
+  readonly now: () => number;
+  readonly setTimer: (delayMs: number, callback: () => void) => () => void;
+  /** Called once, when it is over. */
+  readonly onOver: (grant: HeldLock) => void;
+  /** Whether the ledger may have the locks back already; else it does when `settle` is called. */
+  readonly mayGo: () => boolean;
+}
+
+export class HeldLock implements LockGrant {
+  readonly names: readonly string[];
+  readonly token: number;
+  readonly since: number;
+  readonly #parts: LockGrantParts;
+  #over: 'released' | 'taken back' | undefined;
+  #settled = false;
+  #leaseUntil: number | undefined;
+  #stopLease: (() => void) | undefined;
+  #stopHeartbeat: (() => void) | undefined;
+
+  constructor(parts: LockGrantParts) {
+    this.#parts = parts;
+    this.names = parts.names;
+    this.token = parts.grant.token;
+    this.since = parts.since;
+    this.#startLease();
+    this.#startHeartbeat();
+  }
+
+  get isHeld(): boolean {
+    return this.#over === undefined;
+  }
+
+  /** Whether the ledger has the locks back. */
+  get isSettled(): boolean {
+    return this.#settled;
+  }
+
+  /** When the lease ends unless it is renewed; `undefined` without one. */
+  get leaseUntil(): number | undefined {
+    return this.#leaseUntil;
+  }
+
+  renew(): void {
+    this.#checkHeld('renew');
+    this.#startLease();
+  }
+
+  release(): void {
+    this.#checkHeld('release');
+    this.#end('released');
+  }
+
+  /** Takes the locks back from whoever holds them. */
+  revoke(): void {
+    if (this.#over === undefined) this.#end('taken back');
+    else this.settle(true);
+  }
+
+  /** Lets the ledger have the locks, if that was put off. */
+  settle(always = false): void {
+    if (this.#over === undefined || this.#settled || !(always || this.#parts.mayGo())) return;
+    this.#settled = true;
+    this.#parts.grant.release();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.isHeld) this.release();
+  }
+
+  #end(how: 'released' | 'taken back'): void {
+    this.#over = how;
+    this.#stopLease?.();
+    this.#stopHeartbeat?.();
+    this.settle(how === 'taken back');
+    this.#parts.onOver(this);
+  }
+
+  #checkHeld(what: string): void {
+    if (this.#over === 'released')
+      throw new OrchestratorError(
+        'GRANT_RELEASED',
+        'the grant was given back before; found a second release, allowed: one',
+      );
+    if (this.#over === 'taken back')
+      throw new OrchestratorError(
+        'LOCK_STALE',
+        `${what}(${this.names.join(', ')}): found the token ${this.token}, whose locks were taken back; allowed: the token of the holder. Stop what the locks protect, and take them again.`,
+        { details: { names: this.names, token: this.token } },
+      );
+  }
+
+  #startLease(): void {
+    const { lease, setTimer, now } = this.#parts;
+    if (lease === undefined) return;
+    this.#stopLease?.();
+    this.#leaseUntil = now() + lease.leaseMs;
+    this.#stopLease = setTimer(lease.leaseMs, () => this.revoke());
+  }
+
+  #startHeartbeat(): void {
+    const { lease, setTimer } = this.#parts;
+    if (lease?.heartbeatMs === undefined) return;
+    const { heartbeatMs, signal } = lease;
+    this.#stopHeartbeat = setTimer(heartbeatMs, () => {
+      if (signal?.aborted === true || !this.isHeld) return;
+      this.#startLease();
+      this.#startHeartbeat();
+    });
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What can be said when locks are asked for, checked.
+ *
+ * Who may call it: the concurrency controller, and handlers through their context.
+ */
+import { formatDuration } from '../../base/duration.ts';
+import { describeValue } from '../../base/values.ts';
+import {
+  checkChoice,
+  checkDuration,
+  checkKeys,
+  checkNumber,
+  checkRecord,
+  checkSignal,
+  copyList,
+  DURATION_MS_MAX,
+  invalidOption,
+  reading,
+} from '../../model/checks.ts';
+import { refuse } from '../../model/errors.ts';
+import type { LockWaitOptions } from '../../model/handler.ts';
+import { checkLockNeeds, LOCKS_MAX, type LockNeed } from '../../model/needs.ts';
+import { nameRequest } from '../resources/resource-manager.ts';
+import type { Lease } from './lock-grant.ts';
+
+/** A request for locks, read and found right. */
+export interface CheckedAsk {
+  readonly locks: readonly LockNeed[];
+  readonly what: string;
+  readonly priority: number | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly lease: Lease | undefined;
+}
+
+const KEYS: ReadonlySet<string> = new Set(['mode', 'priority', 'timeout', 'signal', 'lease', 'heartbeat']);
+/** A lease has to outlast two heartbeats that come late. */
+const HEARTBEATS_IN_LEASE = 3;
+
+/** @throws OrchestratorError `ID_INVALID`, `OPTION_INVALID`, `OPTION_UNKNOWN`, `LOCK_CONFLICT`, `LIMIT_EXCEEDED` */
+export function checkLockAsk(name: unknown, given: unknown, at: string, keys = KEYS): CheckedAsk {
+  return reading(at, 'lock names and options', () => {
+    const options = checkRecord(given, at, 'an object of options') as LockWaitOptions;
+    checkKeys(options, keys, at);
+    const { priority, timeout } = options;
+    const locks = checkLocks(name, options.mode, at);
+    if (locks.length === 0) throw invalidOption(at, name, 'at least one lock name');
+    const signal = checkSignal(options.signal, `${at}/signal`);
+    return {
+      locks,
+      what: nameRequest(at, locks),
+      priority: priority === undefined ? undefined : checkNumber(priority, `${at}/priority`, -1e9, 1e9),
+      timeoutMs: timeout === undefined ? undefined : checkDuration(timeout, `${at}/timeout`),
+      signal,
+      lease: checkLease(options.lease, options.heartbeat, signal, at),
+    };
+  });
+}
+
+/** One name, several, or `{ name, mode }` of each; `mode` is that of bare names. */
+export function checkLocks(name: unknown, given: unknown, at: string): readonly LockNeed[] {
+  const mode = given === undefined ? 'exclusive' : checkChoice(given, `${at}/mode`, ['exclusive', 'shared']);
+  const asked = typeof name === 'string' ? [name] : name;
+  const list = Array.isArray(asked) ? copyList(asked, at, LOCKS_MAX, 'locks') : undefined;
+  return checkLockNeeds(list?.map((one) => (typeof one === 'object' && one !== null ? one : { name: one, mode })) ?? asked, at);
+}
+
+function checkLease(
+  lease: unknown,
+  heartbeat: unknown,
+  signal: AbortSignal | undefined,
+  at: string,
+): Lease | undefined {
+  if (lease === undefined && heartbeat === undefined) return undefined;
+  const leaseMs = spanOf(lease);
+  const heartbeatMs = heartbeat === undefined ? undefined : spanOf(heartbeat);
+  const isRight =
+    leaseMs !== undefined &&
+    (heartbeat === undefined || (heartbeatMs !== undefined && leaseMs >= heartbeatMs * HEARTBEATS_IN_LEASE));
+  if (isRight) return { leaseMs, heartbeatMs, signal };
+  const show = (value: unknown, ms: number | undefined): string =>
+    value === undefined ? 'none' : ms === undefined ? describeValue(value) : formatDuration(ms);
+  throw refuse('OPTION_INVALID', {
+    at: `${at}/lease`,
+    found: `lease ${show(lease, leaseMs)}, heartbeat ${show(heartbeat, heartbeatMs)}`,
+    allowed: `a lease of at least 1 ms, and of at least ${HEARTBEATS_IN_LEASE} heartbeats if it has any; a heartbeat of at least 1 ms`,
+  });
+}
+
+/** A span of at least a millisecond; `undefined` for anything else. */
+function spanOf(value: unknown): number | undefined {
+  try {
+    const ms = checkDuration(value, '');
+    return ms >= 1 && ms <= DURATION_MS_MAX ? ms : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Locks that a handler takes while it runs, on top of those that its task holds.
+ *
+ * Owns: the parties of attempts. Who may call it: the contexts of attempts.
+ *
+ * NL1  An attempt that takes none costs nothing.
+ * NL2  What an attempt took is given back when it ends, however it ends; what it waits for rejects then.
+ */
+import { OrchestratorError } from '../../model/errors.ts';
+import type { LockWaitOptions, NestedLock } from '../../model/handler.ts';
+import type { Group } from '../resources/ledger.ts';
+import { checkLockAsk } from './lock-options.ts';
+import type { LockDesk } from './lock-desk.ts';
+import { Party } from './wait-graph.ts';
+
+/** What has to be known of an attempt. */
+export interface LockingAttempt {
+  readonly runId: string;
+  readonly path: string;
+  readonly attempt: number;
+  /** What its task holds. */
+  readonly group: Group;
+  readonly signal: AbortSignal;
+  /** Its priority among those that could be ended. */
+  priority(): number;
+  /** Whether its body has ended, or was given up on. */
+  isOver(): boolean;
+  /** Calls back once, when it ends. */
+  onEnd(callback: () => void): void;
+}
+
+export class NestedLocks {
+  readonly #desk: LockDesk;
+  readonly #parties = new WeakMap<object, Party>();
+
+  constructor(desk: LockDesk) {
+    this.#desk = desk;
+  }
+
+  /**
+   * @param key - stands for the attempt
+   * @throws OrchestratorError `LOCK_CONFLICT`, `DEADLOCK_VICTIM`, `WAIT_TIMEOUT`, `WAIT_ABORTED`; the reason of the attempt's signal
+   */
+  async acquire(
+    key: object,
+    of: LockingAttempt,
+    name: string | readonly string[],
+    options: LockWaitOptions | undefined,
+  ): Promise<NestedLock> {
+    const ask = checkLockAsk(name, options ?? {}, 'locks.acquire');
+    if (of.signal.aborted) throw of.signal.reason;
+    if (of.isOver()) throw over(of);
+    const party = this.#partyOf(key, of);
+    const own = ask.signal;
+    const signal = own === undefined ? of.signal : AbortSignal.any([own, of.signal]);
+    const abortError = (reason: unknown): unknown =>
+      of.signal.aborted
+        ? of.signal.reason
+        : new OrchestratorError('WAIT_ABORTED', `${ask.what}: the wait was ended by its signal`, {
+            cause: reason,
+          });
+    return this.#desk.acquire({ ...ask, priority: ask.priority ?? party.priority, signal, party, abortError });
+  }
+
+  #partyOf(key: object, of: LockingAttempt): Party {
+    const known = this.#parties.get(key);
+    if (known !== undefined) return known;
+    const { runId, path, attempt } = of;
+    const party = new Party(`${runId}/${path}`, this.#desk.nextAge(), () => of.priority(), {
+      runId,
+      path,
+      attempt,
+    });
+    this.#parties.set(key, party);
+    this.#desk.adopt(party, of.group);
+    of.onEnd(() => this.#desk.end(party, of.group, of.signal.aborted ? of.signal.reason : over(of)));
+    return party;
+  }
+}
+
+function over({ path, attempt }: LockingAttempt): OrchestratorError {
+  return new OrchestratorError(
+    'WAIT_ABORTED',
+    `attempt ${attempt} of task ${JSON.stringify(path)} has ended; a lock can be taken only while it runs`,
+  );
+}

@@ -1,0 +1,155 @@
+/**
+ * The checkpoints of runs in the store: writing them, finding those that a fold can begin with.
+ *
+ * Owns: the form of a checkpoint and of its id. Who may call it: the persistence manager and the files beside it.
+ *
+ * CP1  A checkpoint is never needed: whoever cannot use one replays the log, and says so to the logger.
+ * CP2  What is written by itself takes the place of the one before, so that a run has at most one such; what somebody
+ *      asked for stays until it is removed or its run is.
+ * CP3  A checkpoint is used only for the log it was made from: the record at its `seq` is the one it was made at.
+ */
+import { describeName } from '../../base/values.ts';
+import { restore, SNAPSHOT_VERSION, type StateSnapshot } from '../../machine/snapshot.ts';
+import type { RunState } from '../../machine/state.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import type { CompiledPlan } from '../../model/plan.ts';
+import type { CheckpointInfo, EventRecord, EventStore } from '../../ports/event-store.ts';
+import type { StoreAccess } from './persistence-context.ts';
+
+/** A checkpoint of a run. */
+export interface Checkpoint {
+  /** What `restoreFromCheckpoint` takes. */
+  readonly id: string;
+  readonly runId: string;
+  /** The last event that is folded into it. */
+  readonly seq: number;
+  /** When it was made: milliseconds since 1970. */
+  readonly at: number;
+  readonly name?: string;
+}
+
+/** What stands in the store. */
+interface CheckpointPayload {
+  readonly state: StateSnapshot;
+  /** The event at its `seq`, by which it is known whether the log is still the same. */
+  readonly last: { readonly type: string; readonly at: number };
+}
+
+/** How many are tried before the log is replayed from its beginning. */
+const CANDIDATES_MAX = 3;
+
+/** The methods on checkpoints, of a store that has them. */
+type CheckpointStore = Required<
+  Pick<EventStore, 'saveCheckpoint' | 'loadCheckpoint' | 'listCheckpoints' | 'removeCheckpoint'>
+>;
+
+export class Checkpoints {
+  readonly #access: StoreAccess;
+
+  constructor(access: StoreAccess) {
+    this.#access = access;
+  }
+
+  /** Whether the store keeps any. */
+  get areKept(): boolean {
+    const { store } = this.#access;
+    return store.saveCheckpoint !== undefined && store.loadCheckpoint !== undefined;
+  }
+
+  /** Keeps the newest state of a run, in the place of the one kept so before. */
+  saveLatest(state: StateSnapshot, at: number): Promise<Checkpoint> {
+    return this.#save(`${state.runId}/latest`, state, at, undefined);
+  }
+
+  /** Keeps a state for somebody. The same state under the same name is one checkpoint. */
+  saveNamed(state: StateSnapshot, at: number, name: string | undefined): Promise<Checkpoint> {
+    const id = `${state.runId}/${state.seq}${name === undefined ? '' : `/${name}`}`;
+    return this.#save(id, state, at, name);
+  }
+
+  async #save(id: string, state: StateSnapshot, at: number, name: string | undefined): Promise<Checkpoint> {
+    const { runId, seq } = state;
+    const [last] = await this.#access.readPage(runId, seq, 1);
+    if (last === undefined) throw notInLog(id, runId, seq);
+    const payload: CheckpointPayload = { state, last: { type: last.type, at: last.at } };
+    const head = { id, stream: this.#access.streamOf(runId), seq, at, schemaVersion: SNAPSHOT_VERSION };
+    await this.#kept().saveCheckpoint(
+      { ...head, ...(name === undefined ? undefined : { name }), payload },
+      this.#access.epoch(),
+    );
+    return { id, runId, seq, at, ...(name === undefined ? undefined : { name }) };
+  }
+
+  /** The checkpoints of a run, by `seq`. */
+  async list(runId: string): Promise<readonly Checkpoint[]> {
+    if (!this.areKept) return [];
+    const listed = await this.#kept().listCheckpoints(this.#access.streamOf(runId));
+    return listed.map((info) => toCheckpoint(runId, info)).sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Which checkpoint an id means: the run it is of, as the store names its stream, and its `seq`. */
+  async find(id: string): Promise<CheckpointInfo> {
+    const found = typeof id === 'string' ? await this.#kept().loadCheckpoint(id) : undefined;
+    if (found !== undefined) return found;
+    throw new OrchestratorError('CHECKPOINT_NOT_FOUND', `no checkpoint ${describeName(id)} is in the store`, {
+      details: { id },
+    });
+  }
+
+  async remove(id: string): Promise<boolean> {
+    const kept = this.#kept();
+    if ((await kept.loadCheckpoint(id)) === undefined) return false;
+    await kept.removeCheckpoint(id);
+    return true;
+  }
+
+  /** The ids of those that may serve for a fold up to a `seq`, best first. */
+  async candidates(runId: string, toSeq: number): Promise<readonly string[]> {
+    const fitting = (await this.list(runId)).filter(({ seq }) => seq <= toSeq);
+    return fitting
+      .slice(-CANDIDATES_MAX)
+      .map(({ id }) => id)
+      .reverse();
+  }
+
+  /**
+   * The state that a checkpoint holds.
+   * @throws OrchestratorError `CHECKPOINT_INVALID`, and what the store throws
+   */
+  async restore(
+    id: string,
+    runId: string,
+    plan: CompiledPlan,
+    guard: ((value: unknown, at: string) => unknown) | undefined,
+  ): Promise<{ readonly state: RunState; readonly last: EventRecord }> {
+    const found = await this.find(id);
+    const payload = found as { readonly payload?: Partial<CheckpointPayload> };
+    const state = restore(payload.payload?.state, plan, guard);
+    const [last] = await this.#access.readPage(runId, state.seq, 1);
+    const known = payload.payload?.last;
+    if (state.runId !== runId || last?.type !== known?.type || last?.at !== known?.at || last === undefined)
+      throw notInLog(id, runId, state.seq);
+    return { state, last };
+  }
+
+  /** @throws OrchestratorError `CHECKPOINT_UNSUPPORTED` */
+  #kept(): CheckpointStore {
+    if (this.areKept) return this.#access.store as unknown as CheckpointStore;
+    throw new OrchestratorError(
+      'CHECKPOINT_UNSUPPORTED',
+      'this store has no methods on checkpoints; states are folded from the log, and a fork needs only a seq',
+    );
+  }
+}
+
+function toCheckpoint(runId: string, { id, seq, at, name }: CheckpointInfo): Checkpoint {
+  return { id, runId, seq, at, ...(name === undefined ? undefined : { name }) };
+}
+
+function notInLog(id: string, runId: string, seq: number): OrchestratorError {
+  return new OrchestratorError(
+    'CHECKPOINT_INVALID',
+    `checkpoint ${JSON.stringify(id)} cannot be used: the log of run ${runId} has another event at seq ${seq}, or none`,
+    { details: { id, runId, seq } },
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * Says why a task that waits in the queue does not start: what it lacks, who holds that, who comes first.
+ *
+ * Owns: nothing; it reads tickets and the ledger when it is asked. Who may call it: the task scheduler.
+ *
+ * EX1  Everything that is lacking is told, not only what the ledger happened to look at first.
+ * EX2  When what it tells has been given back, or its time has passed, and nobody comes first, the task starts.
+ */
+import type { LockMode } from '../../model/needs.ts';
+import type { WaitReason } from '../../model/status.ts';
+import type { HolderRef, Holders } from '../resources/holders.ts';
+import { compareWaiters } from '../resources/need-group.ts';
+import type { Row, RowKind } from '../resources/row.ts';
+import type { PausedBy } from './holds.ts';
+import { lackedBy, type QueueParts } from './queue-view.ts';
+import type { Ticket } from './ticket.ts';
+
+/** Somebody who holds some of what is lacking. */
+export interface HeldBy {
+  readonly holder: HolderRef;
+  /** In what the host counts in; for an exclusive lock, 1. */
+  readonly amount: number;
+}
+
+/** Something of which a task needs more than is free. */
+export interface Lacked {
+  /** In the words in which waits are explained. */
+  readonly kind: RowKind;
+  /** Of the resource, lock, agent or workflow; `all tasks` for the limit over all. */
+  readonly name: string;
+  readonly needed: number;
+  readonly free: number;
+  readonly capacity: number;
+  /** For locks: how it is wanted. */
+  readonly mode: LockMode | undefined;
+  /** Who holds it now, whoever took it first first. Empty for rates and budgets: there it is used up. */
+  readonly holders: readonly HeldBy[];
+  /** Milliseconds until so much has come back by time; for rates. */
+  readonly freeInMs: number | undefined;
+}
+
+/** Why a ticket does not start. */
+export interface Wait {
+  /** `undefined` when it starts in the next turn. */
+  readonly reason: WaitReason | undefined;
+  readonly pausedBy: readonly PausedBy[];
+  readonly lacks: readonly Lacked[];
+  /** From 1, over all who wait; `undefined` while its workflow or run is paused. */
+  readonly position: number | undefined;
+  /** How many who come first want something of what it lacks. */
+  readonly ahead: number;
+}
+
+/** What is needed to explain waits. */
+export interface ExplainParts extends QueueParts {
+  readonly holders: Holders;
+  readonly monotonic: () => number;
+}
+
+/** Explains the wait of a ticket that stands in the queue or aside. */
+export function explainWait(ticket: Ticket, parts: ExplainParts): Wait {
+  const { group } = ticket;
+  const pausedBy = pausesOf(ticket, parts);
+  const first = lackedBy(group);
+  const lacking = group.rows.filter(
+    (row, i) => row.used + (group.amounts[i] as number) > row.declaredCapacity,
+  );
+  // What it is parked at stands first: that is what the view of the task names.
+  if (first !== undefined && lacking.includes(first))
+    lacking.unshift(...lacking.splice(lacking.indexOf(first), 1));
+  const lacks = lacking.map((row) => lackOf(row, group.amountOf(row), parts));
+  const { position, ahead } = placeOf(ticket, new Set(lacking), parts);
+  const reason = pausedBy.length > 0 ? 'paused' : lacks[0]?.kind;
+  return { reason, pausedBy, lacks, position, ahead };
+}
+
+/** Everything that is paused and holds a ticket back. */
+function pausesOf(ticket: Ticket, { holds, isPaused }: ExplainParts): readonly PausedBy[] {
+  const by: PausedBy[] = isPaused() ? [{ what: 'orchestrator', name: '' }] : [];
+  by.push(...holds.of(ticket.run));
+  for (const row of ticket.group.rows) if (row.isPaused) by.push({ what: 'agent', name: row.name });
+  return by;
+}
+
+function lackOf(row: Row, units: number, { holders, monotonic }: ExplainParts): Lacked {
+  const isLock = row.kind === 'lock';
+  const held = row.perMs !== undefined || row.kind === 'budget' ? [] : holders.of(row);
+  const whole = row.declaredCapacity / row.scale;
+  const dueAt = row.freeAt(units);
+  // A lock is all of its row or one unit of it; nobody wants to read how many there are.
+  const plain = (amount: number): number => (isLock ? Number(amount > 0) : amount);
+  return {
+    kind: row.kind,
+    name: row.name,
+    needed: plain(units / row.scale),
+    free: isLock ? 0 : Math.max(0, row.declaredCapacity - row.used) / row.scale,
+    capacity: plain(whole),
+    mode: isLock ? (units / row.scale === whole ? 'exclusive' : 'shared') : undefined,
+    holders: held.map(({ holder, amount }) => ({ holder, amount: plain(amount) })),
+    freeInMs: dueAt === undefined ? undefined : Math.max(0, dueAt - monotonic()),
+  };
+}
+
+/** Where a ticket stands among all, and how many of those who come first want what it lacks. */
+function placeOf(
+  ticket: Ticket,
+  lacking: ReadonlySet<Row>,
+  { ledger }: ExplainParts,
+): Pick<Wait, 'position' | 'ahead'> {
+  if (!ticket.queued) return { position: undefined, ahead: 0 };
+  let position = 1;
+  let ahead = 0;
+  for (const { waiter, group } of ledger.waiters()) {
+    if (waiter === ticket || compareWaiters(waiter, ticket) > 0) continue;
+    position++;
+    if (group.rows.some((row) => lacking.has(row))) ahead++;
+  }
+  return { position, ahead };
+}

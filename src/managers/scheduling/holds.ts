@@ -1,0 +1,119 @@
+/**
+ * Pauses: of everything, of one agent, one workflow or one run.
+ *
+ * Owns: what is paused, and the tickets that were set aside for it. Who may call it: the task scheduler.
+ *
+ * HO1  A ticket of a paused workflow or run stands aside, never in the queue; so the queue pays nothing for pauses.
+ * HO2  A paused agent is a row of the ledger that gives nothing; nobody is moved for it.
+ * HO3  Each ticket that stands aside comes back exactly once: by the resume that leaves nothing that holds it.
+ * HO4  What runs goes on.
+ */
+import { describeValue } from '../../base/values.ts';
+import { checkKeys, checkRecord, reading } from '../../model/checks.ts';
+import { refuse } from '../../model/errors.ts';
+import { checkId } from '../../model/ids.ts';
+import type { ScheduledRun, Ticket } from './ticket.ts';
+
+/** What is paused or resumed: exactly one of the three. */
+export interface PauseTarget {
+  /** Starts nothing that is assigned to this agent. */
+  readonly agent?: string | undefined;
+  /** Starts nothing of any run of this workflow, now and later. */
+  readonly workflowId?: string | undefined;
+  /** Starts nothing of this run. It is not logged; `run.pause()` outlives the process. */
+  readonly runId?: string | undefined;
+}
+
+/** Who holds a task back. */
+export interface PausedBy {
+  readonly what: 'orchestrator' | 'agent' | 'workflow' | 'run';
+  /** The agent, workflow id or run id; empty for the orchestrator. */
+  readonly name: string;
+}
+
+const KEYS: ReadonlySet<string> = new Set(['agent', 'workflowId', 'runId']);
+const ALLOWED = 'one of { agent }, { workflowId }, { runId }';
+
+/** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `ID_INVALID` */
+export function checkTarget(given: unknown, at: string): PausedBy {
+  return reading(at, ALLOWED, () => {
+    const target = checkRecord(given, at, ALLOWED);
+    checkKeys(target, KEYS, at);
+    const { agent, workflowId, runId } = target as PauseTarget;
+    const named = [agent, workflowId, runId].filter((name) => name !== undefined);
+    if (named.length !== 1)
+      throw refuse('OPTION_INVALID', { at, found: describeValue(given), allowed: ALLOWED });
+    if (agent !== undefined) return { what: 'agent', name: checkId(agent, `${at}/agent`, 'an agent name') };
+    if (workflowId !== undefined)
+      return { what: 'workflow', name: checkId(workflowId, `${at}/workflowId`, 'a workflow id') };
+    return { what: 'run', name: checkId(runId, `${at}/runId`, 'a run id') };
+  });
+}
+
+export class Holds {
+  readonly #workflows = new Set<string>();
+  readonly #runs = new Set<string>();
+  readonly #aside = new Set<Ticket>();
+
+  /** Whether a workflow or a run is paused; asked for each ticket that comes. */
+  get isActive(): boolean {
+    return this.#workflows.size > 0 || this.#runs.size > 0;
+  }
+
+  /** How many tickets stand aside. */
+  get size(): number {
+    return this.#aside.size;
+  }
+
+  /** The tickets that stand aside, in the order in which they came. */
+  aside(): Iterable<Ticket> {
+    return this.#aside;
+  }
+
+  has(ticket: Ticket): boolean {
+    return this.#aside.has(ticket);
+  }
+
+  /** What holds a run back. */
+  of(run: ScheduledRun): readonly PausedBy[] {
+    const by: PausedBy[] = [];
+    const { workflowId } = run.state.plan;
+    if (this.#workflows.has(workflowId)) by.push({ what: 'workflow', name: workflowId });
+    if (this.#runs.has(run.runId) || run.isHeld) by.push({ what: 'run', name: run.runId });
+    return by;
+  }
+
+  /** Sets a ticket aside if its workflow or run is paused. */
+  take(ticket: Ticket): boolean {
+    const { run } = ticket;
+    if (!this.#workflows.has(run.state.plan.workflowId) && !this.#runs.has(run.runId)) return false;
+    this.#aside.add(ticket);
+    return true;
+  }
+
+  /** Lets a ticket go that is not wanted any more. */
+  drop(ticket: Ticket): boolean {
+    return this.#aside.delete(ticket);
+  }
+
+  /** @returns whether that is new */
+  pause({ what, name }: PausedBy): boolean {
+    const names = what === 'workflow' ? this.#workflows : this.#runs;
+    if (names.has(name)) return false;
+    names.add(name);
+    return true;
+  }
+
+  /** @returns the tickets that nothing holds any more; they stand aside no longer */
+  resume({ what, name }: PausedBy): readonly Ticket[] {
+    if (!(what === 'workflow' ? this.#workflows : this.#runs).delete(name)) return [];
+    const free: Ticket[] = [];
+    for (const ticket of this.#aside) {
+      const { run } = ticket;
+      if (this.#workflows.has(run.state.plan.workflowId) || this.#runs.has(run.runId)) continue;
+      this.#aside.delete(ticket);
+      free.push(ticket);
+    }
+    return free;
+  }
+}

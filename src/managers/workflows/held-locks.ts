@@ -1,0 +1,45 @@
+/**
+ * The locks of an attempt, as its handler sees them.
+ *
+ * Owns: nothing. Who may call it: the contexts of attempts.
+ *
+ * HL1  What is taken beside the needs of the task is tied to the attempt: its signal ends the waits, its end gives
+ *      everything back.
+ */
+import { OrchestratorError } from '../../model/errors.ts';
+import type { HeldLocks } from '../../model/handler.ts';
+import type { LockingAttempt } from '../concurrency/nested-locks.ts';
+import { watchOf } from '../scheduling/ticket.ts';
+import type { Attempt, AttemptServices } from './attempt.ts';
+
+export function heldLocks(attempt: Attempt, services: AttemptServices): HeldLocks {
+  const names = attempt.task.locks.map((lock) => lock.name);
+  return {
+    names,
+    token: (name) => {
+      if (names.includes(name)) return attempt.ticket.fence;
+      throw new OrchestratorError(
+        'LOCK_CONFLICT',
+        `task ${JSON.stringify(attempt.path)} does not hold the lock ${JSON.stringify(name)}; it holds: ${names.join(', ') || 'none'}`,
+      );
+    },
+    acquire: (name, options) =>
+      services.locks.acquire(attempt.ticket, lockingAttempt(attempt, services), name, options),
+  };
+}
+
+function lockingAttempt(attempt: Attempt, services: AttemptServices): LockingAttempt {
+  const { ticket } = attempt;
+  return {
+    runId: attempt.runId,
+    path: attempt.path,
+    attempt: attempt.attempt,
+    group: ticket.group,
+    signal: services.signalOf(ticket),
+    priority: () => ticket.rank,
+    isOver: () => attempt.reported || ticket.phase !== 'running',
+    onEnd: (callback) => {
+      watchOf(ticket).onEnd = callback;
+    },
+  };
+}

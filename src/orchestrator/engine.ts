@@ -1,0 +1,112 @@
+/**
+ * Everything behind the facade, behind one door, so that it is loaded when the first orchestrator is opened and not
+ * when the package is imported.
+ *
+ * Owns: nothing but the composition. Who may call it: the facade.
+ *
+ * EN1  Nothing here is imported by the facade but by its `open`, types excepted.
+ */
+
+import type { Grant } from '../managers/resources/claims.ts';
+import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
+import { OrchestratorError } from '../model/errors.ts';
+import { allocateForTask } from './allocate-for-task.ts';
+import { type Composition, compose } from './compose.ts';
+import { Observers } from './observers.ts';
+import { type CheckedOptions, checkOptions } from './options.ts';
+import {
+  connectPersistence,
+  type PersistedState,
+  type PersistOptions,
+  persistState,
+} from './persist-state.ts';
+import { type RecoveredState, recoverRuns } from './recover-runs.ts';
+import { RunStarter } from './run-starter.ts';
+import { checkGrace, shutDown } from './shut-down.ts';
+
+/**
+ * Checks the options and joins the parts.
+ * @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `STORE_OWNED` …
+ */
+export async function openEngine(options: unknown): Promise<Engine> {
+  const checked = checkOptions(options);
+  return new Engine(await compose(checked), checked);
+}
+
+export class Engine {
+  readonly parts: Composition;
+  readonly starter: RunStarter;
+  readonly observers: Observers;
+  readonly #options: CheckedOptions;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: Composition, options: CheckedOptions) {
+    this.parts = parts;
+    this.#options = options;
+    this.starter = new RunStarter(parts, () => this.checkOpen());
+    this.observers = new Observers(parts);
+    connectPersistence(parts);
+  }
+
+  /** Registers the workflows of the options, and goes on with what the store has unfinished. */
+  async begin(): Promise<void> {
+    this.observers.begin(this.#options.monitoring);
+    for (const workflow of this.#options.workflows) this.starter.register(workflow);
+    await recoverRuns(this.parts);
+  }
+
+  /** Whether it is closing or closed. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** @throws OrchestratorError `ORCHESTRATOR_CLOSED` */
+  checkOpen(): void {
+    if (this.isClosing)
+      throw new OrchestratorError(
+        'ORCHESTRATOR_CLOSED',
+        'this orchestrator is closing or closed; nothing new can be started. Open another one.',
+      );
+  }
+
+  async persistState(options: PersistOptions): Promise<PersistedState> {
+    this.checkOpen();
+    return persistState(this.parts, options);
+  }
+
+  async allocateResources(task: unknown, options: unknown): Promise<Grant> {
+    this.checkOpen();
+    return allocateForTask(this.parts, task, options);
+  }
+
+  async recoverState(): Promise<RecoveredState> {
+    this.checkOpen();
+    return recoverRuns(this.parts);
+  }
+
+  /** @throws OrchestratorError `SELF_WAIT` from inside a handler, which it would wait for */
+  close(options: unknown): Promise<void> {
+    const own = runOfCaller();
+    if (own !== undefined && !own.isFinished && own.lost === undefined && this.#knows(own)) {
+      return Promise.reject(
+        new OrchestratorError(
+          'SELF_WAIT',
+          `a handler of run ${own.runId} closes the orchestrator that runs it, which would wait for the handler. Close it outside of handlers.`,
+        ),
+      );
+    }
+    if (this.#closing !== undefined) return this.#closing;
+    try {
+      this.#closing = shutDown(this.parts, checkGrace(options));
+      this.observers.close();
+    } catch (refused) {
+      return Promise.reject(refused);
+    }
+    return this.#closing;
+  }
+
+  /** Whether a run is one of this orchestrator, and not of another one in the same process. */
+  #knows(run: LiveRun): boolean {
+    return this.parts.directory.find(run.runId) === run;
+  }
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import type { EventRecord, EventStore, StreamAppend } from '../../ports/event-store.ts';
+import { codeOf } from './suite-runner.ts';
+
+export const CONFLICT = 'STORE_CONFLICT';
+
+/** Declares one test; each gets a store of its own. */
+export type Test = (title: string, body: (probe: Probe) => Promise<void>) => void;
+
+/** A store with a claim on it, and shorter words for what tests do with it. */
+export class Probe {
+  readonly store: EventStore;
+  readonly epoch: number;
+
+  constructor(store: EventStore, epoch: number) {
+    this.store = store;
+    this.epoch = epoch;
+  }
+
+  batch(stream: string, expectedSeq: number, count = 1, uniqueKeys?: readonly string[]): StreamAppend {
+    const records = Array.from({ length: count }, (_, i) => recordOf(stream, expectedSeq + 1 + i));
+    const append = { stream, expectedSeq, epoch: this.epoch, records };
+    return uniqueKeys === undefined ? append : { ...append, uniqueKeys };
+  }
+
+  async append(...batch: StreamAppend[]): Promise<void> {
+    await this.store.append(batch);
+  }
+
+  async refused(...batch: StreamAppend[]): Promise<void> {
+    assert.equal(await codeOf(() => this.store.append(batch)), CONFLICT);
+  }
+
+  async seqs(stream: string, fromSeq = 1, limit = 1_000): Promise<number[]> {
+    return (await this.store.read({ stream, fromSeq, limit })).map((record) => record.seq);
+  }
+
+  async streams(prefix = ''): Promise<string[]> {
+    return (await this.store.list({ prefix, limit: 1_000 })).map((info) => info.stream);
+  }
+}
+
+/** A record that differs in every field from all others. */
+export function recordOf(stream: string, seq: number): EventRecord {
+  const payload = {
+    type: `T${seq}`,
+    seq,
+    at: 1_000 + seq,
+    nested: { list: [1, 'two', null, { three: 3.5 }], text: 'ü€😀' },
+  };
+  return { stream, seq, type: `T${seq}`, at: 1_000 + seq, schemaVersion: 1 + (seq % 3), payload };
+}
