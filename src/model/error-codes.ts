@@ -138,6 +138,15 @@ export const ERROR_CODES = {
     'Ask for less, or raise the capacity.',
   ),
   LOCK_CONFLICT: entry('One task names the same lock twice, in two modes.', 'Name each lock once.'),
+  LOCK_STALE: entry(
+    'A lock is used with the token of a holder that has lost it.',
+    'Stop what the lock protects, and take it again.',
+  ),
+  DEADLOCK_VICTIM: entry(
+    'A wait for a lock was ended to break a deadlock.',
+    'Try again; take locks together, or in one order everywhere.',
+    true,
+  ),
   GRANT_RELEASED: entry('A grant was given back before.', 'Give every grant back exactly once.'),
   WAIT_TIMEOUT: entry('A wait took longer than its time limit.', 'Wait longer, or try again later.', true),
   WAIT_ABORTED: entry('A wait was ended by its AbortSignal.', 'The reason of the signal is the `cause`.'),

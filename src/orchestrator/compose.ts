@@ -6,6 +6,7 @@ import { SystemClock } from '../adapters/system/system-clock.ts';
 import { SystemTurn } from '../adapters/system/system-turn.ts';
 import type { RunCommand } from '../machine/commands.ts';
 import { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
+import type { ConcurrencyParts } from '../managers/concurrency/concurrency-parts.ts';
 import { EventHub } from '../managers/monitoring/event-hub.ts';
 import { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import { Claims } from '../managers/resources/claims.ts';
@@ -47,7 +48,7 @@ export interface Composition {
   readonly timers: Timers;
   readonly hub: EventHub;
   readonly persistence: PersistenceManager;
-  readonly registry: WorkflowManager;
+  readonly workflows: WorkflowManager;
   readonly handlers: Handlers;
   readonly scheduler: TaskScheduler;
   readonly ledger: Ledger;
@@ -83,7 +84,7 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
   const wake = (): void => running.loop.wake();
   const scheduling = composeScheduling(options, { ...foundation, wake, loop: () => running.loop });
   const running = composeRunning(options, foundation, scheduling, wake);
-  const registry = new WorkflowManager({
+  const workflows = new WorkflowManager({
     admit: (workflow) => {
       const plan = compile(workflow);
       foundation.handlers.check(plan);
@@ -91,7 +92,7 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
     },
     unfinishedRuns: (workflowId) => foundation.directory.unfinishedOf(workflowId),
   });
-  return { ...foundation, ...scheduling, ...running, registry };
+  return { ...foundation, ...scheduling, ...running, workflows };
 }
 
 async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
@@ -124,7 +125,7 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
 function composeRunning(
   options: CheckedOptions,
   { clock, timers, logger, random, handlers, executor, persistence, directory, hub }: Foundation,
-  { scheduler, claims }: Scheduling,
+  { scheduler, claims, concurrency }: Scheduling,
   wake: () => void,
 ): Pick<Composition, 'attempts' | 'reloader' | 'loop'> {
   const submit = (run: LiveRun, command: RunCommand): void => loop.submit(run, command);
@@ -134,6 +135,7 @@ function composeRunning(
     logger,
     submit,
     heartbeat: (attempt) => attempts.heartbeat(attempt),
+    locks: concurrency.nested,
   });
   keepShapes(services, executor);
   const attempts: AttemptManager = new AttemptManager({
@@ -172,6 +174,7 @@ function composeRunning(
 }
 
 interface SchedulingContext {
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly epoch: number;
   readonly wake: () => void;
@@ -193,7 +196,7 @@ interface Scheduling {
 /** The one ledger, and the three managers that share it. */
 function composeScheduling(
   options: CheckedOptions,
-  { timers, epoch, wake, logger, directory, loop }: SchedulingContext,
+  { clock, timers, epoch, wake, logger, directory, loop }: SchedulingContext,
 ): Scheduling {
   const ledger = new Ledger();
   for (const { name, kind, capacity, perMs } of options.resources) {
@@ -225,14 +228,15 @@ function composeScheduling(
     nextSubmission: () => directory.nextSubmission(),
     onTurn: (watcher) => loop().onTurn(watcher),
   });
+  const setTimer = (delayMs: number, callback: () => void): (() => void) => {
+    const timer = timers.set(delayMs, callback);
+    return () => timers.stop(timer);
+  };
   const claims: Claims = new Claims({
     ledger,
     nextOrder: () => orderOf(directory.nextSubmission(), 0),
     nextToken: () => scheduler.nextToken(),
-    setTimer: (delayMs, callback) => {
-      const timer = timers.set(delayMs, callback);
-      return () => timers.stop(timer);
-    },
+    setTimer,
     wake,
   });
   return {
@@ -252,8 +256,19 @@ function composeScheduling(
       agentRows: (agent) => needs.agentRows(agent),
       applyPriorities: (order) => applyPriorities(order, directory, scheduler),
     }),
-    concurrency: new ConcurrencyController(ledger, claims, needs.global, wake),
+    concurrency: new ConcurrencyController({
+      ...{ ledger, claims, global: needs.global, wake, setTimer, ...deadlocksTo(logger) },
+      now: () => clock.now(),
+      tickets: () => liveTickets(directory, scheduler),
+    }),
   };
+}
+
+/** Deadlocks are broken when they come about, and the logger is told of each. */
+function deadlocksTo(logger: Logger): Pick<ConcurrencyParts, 'deadlocks' | 'onDeadlock'> {
+  const onDeadlock = (deadlock: object): void =>
+    logger.warn({ ...deadlock }, 'a deadlock of locks was found');
+  return { deadlocks: 'resolve', onDeadlock };
 }
 
 /** The tickets of all runs, and of the tasks that the host has scheduled by itself. */

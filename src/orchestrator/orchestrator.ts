@@ -77,7 +77,7 @@ export class Orchestrator {
 
   /** Workflows with their versions. */
   get workflows(): WorkflowManager {
-    return this.#parts.registry;
+    return this.#parts.workflows;
   }
 
   /** Resources: usage, capacity, grants for code that is not a task. */

@@ -39,9 +39,9 @@ const RUNS_AT_ONCE = 64;
 
 /** Gives the persistence manager what it needs of the others. */
 export function connectPersistence(parts: Composition): void {
-  const { persistence, registry, clock, idSource, logger } = parts;
+  const { persistence, workflows, clock, idSource, logger } = parts;
   persistence.connect({
-    planOf: (workflowId, version) => registry.get(workflowId, version).plan,
+    planOf: (workflowId, version) => workflows.get(workflowId, version).plan,
     clock,
     logger,
     nextRunId: () => idSource.nextRunId(),
@@ -122,8 +122,8 @@ export async function forkRun(parts: Composition, run: LiveRun, given: ForkOptio
     checkKeys(record, new Set(['at', 'input']), 'fork');
     return record as ForkOptions;
   });
-  const { persistence, registry, directory } = parts;
-  const { workflow } = registry.get(run.plan.workflowId, run.state.workflowVersion);
+  const { persistence, workflows, directory } = parts;
+  const { workflow } = workflows.get(run.plan.workflowId, run.state.workflowVersion);
   const input = 'input' in options ? { input: await checkInput(workflow, options.input) } : {};
   const { at = run.durableSeq } = options;
   if (typeof at === 'number') {

@@ -122,7 +122,7 @@ async function readHead(
 }
 
 async function recoverRun(parts: Composition, { runId, created }: Head, report: Report): Promise<void> {
-  const { registry, scheduler, directory, reloader, logger } = parts;
+  const { workflows, scheduler, directory, reloader, logger } = parts;
   const left = missingOf(parts, runId, created);
   if (left !== undefined) {
     report.left.push(left);
@@ -131,7 +131,7 @@ async function recoverRun(parts: Composition, { runId, created }: Head, report: 
   }
   // While the store was read somebody else may have brought it back.
   if (isLive(parts, runId)) return;
-  const { plan } = registry.get(created.workflowId, created.workflowVersion);
+  const { plan } = workflows.get(created.workflowId, created.workflowVersion);
   const run = new LiveRun({
     runId,
     plan,
@@ -156,14 +156,14 @@ async function recoverRun(parts: Composition, { runId, created }: Head, report: 
 
 /** What keeps a run from being gone on with. */
 function missingOf(
-  { registry, handlers }: Composition,
+  { workflows, handlers }: Composition,
   runId: string,
   { workflowId, workflowVersion }: RunCreated,
 ): LeftRun | undefined {
   const about = { runId, workflowId, workflowVersion };
-  if (!registry.has(workflowId, workflowVersion))
+  if (!workflows.has(workflowId, workflowVersion))
     return { ...about, reason: 'workflow_missing', handlers: [] };
-  const missing = handlers.missing(registry.get(workflowId, workflowVersion).plan);
+  const missing = handlers.missing(workflows.get(workflowId, workflowVersion).plan);
   return missing.length === 0 ? undefined : { ...about, reason: 'handler_missing', handlers: missing };
 }
 

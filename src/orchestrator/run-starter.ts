@@ -50,11 +50,11 @@ export class RunStarter {
   async start<Outputs>(workflow: unknown, options: unknown): Promise<Run<Outputs>> {
     this.#checkOpen();
     const start = checkStart(options, 'manageWorkflow');
-    const version = this.#parts.registry.forRun(asWorkflow(workflow));
+    const version = this.#parts.workflows.forRun(asWorkflow(workflow));
     const checked = checkInput(version.workflow, start.input);
     const input = checked instanceof Promise ? await checked : checked;
     // While a schema thought about the input, the workflow may have been deleted.
-    if (checked instanceof Promise) this.#parts.registry.get(version.plan.workflowId, version.version);
+    if (checked instanceof Promise) this.#parts.workflows.get(version.plan.workflowId, version.version);
     const run =
       start.key === undefined
         ? await this.#start(version, start, input)
@@ -84,7 +84,7 @@ export class RunStarter {
 
   /** Registers a workflow, after checking that all it needs is there. */
   register(workflow: AnyWorkflow): WorkflowVersion {
-    return this.#parts.registry.register(workflow);
+    return this.#parts.workflows.register(workflow);
   }
 
   /** Gives a command to a run; resolves when it is carried out and durable. */

@@ -45,7 +45,10 @@ describe('Orchestrator', () => {
     const orchestrator = await open();
     const order: string[] = [];
     const first = task('first', { run: () => order.push('first') });
-    const second = task('second', { dependencies: { first }, run: ({ dependencies }) => dependencies.first + 1 });
+    const second = task('second', {
+      dependencies: { first },
+      run: ({ dependencies }) => dependencies.first + 1,
+    });
 
     const run = await orchestrator.scheduleTask(second);
 
@@ -123,7 +126,10 @@ describe('TaskMonitor', () => {
         return new Promise<{ by: string }>(() => {});
       },
     });
-    const ship = task('ship', { dependencies: { approve }, run: ({ dependencies }) => dependencies.approve.by });
+    const ship = task('ship', {
+      dependencies: { approve },
+      run: ({ dependencies }) => dependencies.approve.by,
+    });
     const run = await orchestrator.manageWorkflow(defineWorkflow('w', { tasks: [approve, ship] }));
     await nextTurn();
 

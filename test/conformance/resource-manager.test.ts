@@ -10,7 +10,46 @@ const nap = (id: string, duration: string, options: object = {}) =>
   task(id, { run: ({ clock }) => clock.sleep(duration), estimatedDuration: duration, ...options });
 
 describe('ResourceManager in an orchestrator', () => {
-  it('allocateResource takes all at once or waits, and releaseResource starts the task that waited', async () => {
+  it('allocateResource takes all at once, and a task that needs the same waits', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 2 } });
+    await orchestrator.resources.allocateResource({ cpu: 2 });
+    const run = await orchestrator.manageWorkflow(
+      defineWorkflow('w', { tasks: [nap('a', '1s', { resourceRequirements: { cpu: 1 } })] }),
+    );
+    expect(run.explain('a')).toMatchObject({ reason: 'resource' });
+  });
+
+  it('allocateResource refuses what can never be given, and nothing', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 2 } });
+    const { resources } = orchestrator;
+    const codes = [{ cpu: 3 }, { cpus: 1 }, {}].map(
+      async (asked) => (await rejection(resources.allocateResource(asked))).code,
+    );
+    expect(await Promise.all(codes)).toEqual([
+      'RESOURCE_UNSCHEDULABLE',
+      'RESOURCE_UNKNOWN',
+      'OPTION_INVALID',
+    ]);
+  });
+
+  it('releaseResource refuses what was given back, and what is no grant', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 1 } });
+    const { resources } = orchestrator;
+    const grant = await resources.allocateResource({ cpu: 1 });
+    resources.releaseResource(grant);
+    expect(refusal(() => resources.releaseResource(grant)).code).toBe('GRANT_RELEASED');
+    expect(refusal(() => resources.releaseResource({} as never)).code).toBe('OPTION_INVALID');
+    expect(resources.usage('cpu').used).toBe(0);
+  });
+
+  it('monitorResourceUsage refuses a resource that nobody declared', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 1 } });
+    const error = refusal(() => orchestrator.resources.monitorResourceUsage('cpus'));
+    expect(error.code).toBe('RESOURCE_UNKNOWN');
+    expect(error.message).toContain('cpu');
+  });
+
+  it('releaseResource gives all back at once, and starts the task that waited', async () => {
     const { orchestrator } = await openVirtual({ resources: { cpu: 2, gpu: 1 } });
     const { resources } = orchestrator;
     const grant = await resources.allocateResource({ cpu: 1, gpu: 1 });
@@ -186,6 +225,24 @@ describe('ResourceManager in an orchestrator', () => {
     expect(run.status).toBe('completed');
   });
 
+  it('a rate whose last waiter is served early lets go of its timer', async () => {
+    const { orchestrator, clock } = await openStill({
+      resources: { calls: { capacity: 1, per: '1h' } } as never,
+    });
+    const { resources } = orchestrator;
+    await resources.allocateResource({ calls: 1 });
+    const second = resources.allocateResource({ calls: 1 });
+    await clock.advance(1);
+    expect(clock.pending).toBe(1);
+
+    resources.setCapacity('calls', 2);
+    await second;
+
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('Orchestrator', () => {
   it('allocateResources takes all that a task needs, as the scheduler would, and gives it back once', async () => {
     const { orchestrator } = await openVirtual({
       resources: { cpu: 2 },
@@ -208,25 +265,13 @@ describe('ResourceManager in an orchestrator', () => {
     expect((await run.result()).status).toBe('completed');
     expect(refusal(() => grant.release()).code).toBe('GRANT_RELEASED');
     expect(orchestrator.concurrency.running).toBe(0);
+  });
+
+  it('allocateResources refuses a task whose needs can never be met, and what is no task', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 2 } });
     const tooMuch = orchestrator.allocateResources(nap('m', '1s', { resourceRequirements: { cpu: 3 } }));
     expect((await rejection(tooMuch)).code).toBe('RESOURCE_UNSCHEDULABLE');
     expect((await rejection(orchestrator.allocateResources('m' as never))).code).toBe('DEFINITION_INVALID');
-  });
-
-  it('a rate whose last waiter is served early lets go of its timer', async () => {
-    const { orchestrator, clock } = await openStill({
-      resources: { calls: { capacity: 1, per: '1h' } } as never,
-    });
-    const { resources } = orchestrator;
-    await resources.allocateResource({ calls: 1 });
-    const second = resources.allocateResource({ calls: 1 });
-    await clock.advance(1);
-    expect(clock.pending).toBe(1);
-
-    resources.setCapacity('calls', 2);
-    await second;
-
-    expect(clock.pending).toBe(0);
   });
 });
 

@@ -5,8 +5,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as managers from '@taskmaster-ai/orchestrator/managers';
 import { Orchestrator, Task, Workflow } from '@taskmaster-ai/orchestrator';
+import * as managers from '@taskmaster-ai/orchestrator/managers';
 import { describe, expect, it } from 'vitest';
 
 const TABLE: Readonly<Record<string, readonly string[]>> = {
@@ -65,14 +65,18 @@ function titlesByClass(): ReadonlyMap<string, readonly string[]> {
     const text = readFileSync(join(import.meta.dirname, file), 'utf8');
     for (const block of text.split(/\bdescribe\(/).slice(1)) {
       const name = /^['"`](\w+)/.exec(block)?.[1] ?? '';
-      const found = [...block.matchAll(/\bit(?:\.each\([^]*?\))?\(\s*(['"`])(.*?)\1/g)].map((match) => match[2] as string);
+      const found = [...block.matchAll(/\bit(?:\.each\([^]*?\))?\(\s*(['"`])(.*?)\1/g)].map(
+        (match) => match[2] as string,
+      );
       titles.set(name, [...(titles.get(name) ?? []), ...found]);
     }
   }
   return titles;
 }
 
-const rows = Object.entries(TABLE).flatMap(([name, methods]) => methods.map((method) => [name, method] as const));
+const rows = Object.entries(TABLE).flatMap(([name, methods]) =>
+  methods.map((method) => [name, method] as const),
+);
 
 describe('every method of the mission', () => {
   const titles = titlesByClass();

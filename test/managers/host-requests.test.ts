@@ -58,7 +58,17 @@ function setUp() {
     agentRows: () => [],
     applyPriorities: async () => {},
   });
-  const concurrency = new ConcurrencyController(ledger, claims, global, wake);
+  const concurrency = new ConcurrencyController({
+    ledger,
+    claims,
+    global,
+    wake,
+    now: () => 0,
+    setTimer: () => () => {},
+    tickets: () => [],
+    deadlocks: 'resolve',
+    onDeadlock: () => {},
+  });
   return { ledger, clock, timers, claims, resources, concurrency };
 }
 

@@ -207,6 +207,17 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
   },
   LOCK_CONFLICT: () =>
     refusal(() => task('write', { locks: ['report', { name: 'report', mode: 'shared' }], run: () => 1 })),
+  LOCK_STALE: async (stage) => {
+    const { concurrency } = await stage.open();
+    return refusal(() => concurrency.releaseLock('report', 7));
+  },
+  DEADLOCK_VICTIM: async (stage) => {
+    const { concurrency } = await stage.open();
+    await concurrency.acquireLock('x', { owner: 'a' });
+    await concurrency.acquireLock('y', { owner: 'b' });
+    concurrency.acquireLock('y', { owner: 'a' }).catch(() => {});
+    return rejection(concurrency.acquireLock('x', { owner: 'b' }));
+  },
   GRANT_RELEASED: async (stage) => {
     const grant = await (await stage.open()).concurrency.acquireLock('report');
     grant.release();

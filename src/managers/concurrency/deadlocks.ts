@@ -8,8 +8,9 @@
  *      1975) can be exponentially many, and breaking one at a time until none is left needs no others.
  * DL2  The victim is the member with the lowest priority, among equals the youngest.
  */
-import { findCycles } from '../../model/find-cycles.ts';
+
 import { OrchestratorError } from '../../model/errors.ts';
+import { findCycles } from '../../model/find-cycles.ts';
 import type { LockMode } from '../../model/needs.ts';
 import { modeOf } from '../resources/lock-row.ts';
 import type { Row } from '../resources/row.ts';

@@ -9,7 +9,7 @@
  * LD2  While an upgrade waits or is held, the shared lock under it stays taken, though it was released.
  * LD3  A wait or a grant that closes a circle is found in the same call, and broken unless it is only to be reported.
  */
-import { OrchestratorError, refuse } from '../../model/errors.ts';
+import { type OrchestratorError, refuse } from '../../model/errors.ts';
 import type { LockMode, LockNeed } from '../../model/needs.ts';
 import type { Claims, ClaimWatch, Grant } from '../resources/claims.ts';
 import type { Group, Ledger, Need } from '../resources/ledger.ts';
@@ -58,6 +58,7 @@ export interface LockAsk {
 }
 
 export class LockDesk {
+  policy: DeadlockPolicy;
   readonly #parts: LockDeskParts;
   readonly #graph = new WaitGraph();
   readonly #owners = new Map<string, Party>();
@@ -68,6 +69,7 @@ export class LockDesk {
 
   constructor(parts: LockDeskParts) {
     this.#parts = parts;
+    this.policy = parts.deadlocks;
   }
 
   /** The party of an owner that the host named; made when it is not known. */
@@ -161,11 +163,17 @@ export class LockDesk {
     const waits = [...party.waits].some(({ group }) => group.rows.includes(known));
     const units = party.holds.get(known);
     if (waits || this.#upgrades.get(party)?.has(known) === true)
-      throw conflict(what, `the lock ${JSON.stringify(lock.name)}, which ${party.name} has asked for already`);
+      throw conflict(
+        what,
+        `the lock ${JSON.stringify(lock.name)}, which ${party.name} has asked for already`,
+      );
     if (units === undefined) return lockNeed(ledger, lock);
     const mode: LockMode = modeOf(known, units);
     if (mode === 'exclusive' || lock.mode === 'shared')
-      throw conflict(what, `the lock ${JSON.stringify(lock.name)}, which ${party.name} holds already (${mode})`);
+      throw conflict(
+        what,
+        `the lock ${JSON.stringify(lock.name)}, which ${party.name} holds already (${mode})`,
+      );
     upgrading.push(known);
     return upgradeNeed({ row: known, amount: 0 });
   }
@@ -220,7 +228,9 @@ export class LockDesk {
       setTimer,
       mayGo: () => {
         const upgrades = party === undefined ? undefined : this.#upgrades.get(party);
-        return upgrades === undefined || upgrading.length > 0 || !keys.some((row) => row && upgrades.has(row));
+        return (
+          upgrades === undefined || upgrading.length > 0 || !keys.some((row) => row && upgrades.has(row))
+        );
       },
       onOver: () => {
         this.#byToken.delete(grant.token);
@@ -266,7 +276,7 @@ export class LockDesk {
   /** Looks for a circle through a party. */
   #check(party: Party): void {
     if (!this.#graph.isInCycle(party)) return;
-    if (this.#parts.deadlocks === 'resolve') this.resolve();
+    if (this.policy === 'resolve') this.resolve();
     else for (const deadlock of this.detect()) this.#parts.onDeadlock(deadlock);
   }
 

@@ -62,7 +62,10 @@ export function checkLocks(name: unknown, given: unknown, at: string): readonly 
   const mode = given === undefined ? 'exclusive' : checkChoice(given, `${at}/mode`, ['exclusive', 'shared']);
   const asked = typeof name === 'string' ? [name] : name;
   const list = Array.isArray(asked) ? copyList(asked, at, LOCKS_MAX, 'locks') : undefined;
-  return checkLockNeeds(list?.map((one) => (typeof one === 'object' && one !== null ? one : { name: one, mode })) ?? asked, at);
+  return checkLockNeeds(
+    list?.map((one) => (typeof one === 'object' && one !== null ? one : { name: one, mode })) ?? asked,
+    at,
+  );
 }
 
 function checkLease(

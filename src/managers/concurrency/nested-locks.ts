@@ -9,8 +9,8 @@
 import { OrchestratorError } from '../../model/errors.ts';
 import type { LockWaitOptions, NestedLock } from '../../model/handler.ts';
 import type { Group } from '../resources/ledger.ts';
-import { checkLockAsk } from './lock-options.ts';
 import type { LockDesk } from './lock-desk.ts';
+import { checkLockAsk } from './lock-options.ts';
 import { Party } from './wait-graph.ts';
 
 /** What has to be known of an attempt. */
@@ -59,7 +59,13 @@ export class NestedLocks {
         : new OrchestratorError('WAIT_ABORTED', `${ask.what}: the wait was ended by its signal`, {
             cause: reason,
           });
-    return this.#desk.acquire({ ...ask, priority: ask.priority ?? party.priority, signal, party, abortError });
+    return this.#desk.acquire({
+      ...ask,
+      priority: ask.priority ?? party.priority,
+      signal,
+      party,
+      abortError,
+    });
   }
 
   #partyOf(key: object, of: LockingAttempt): Party {

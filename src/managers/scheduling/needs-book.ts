@@ -96,9 +96,7 @@ export class NeedsBook {
     const bound = { groups, children: this.#bindChildren(plan) };
     this.#bound.set(plan, bound);
     // Only names of locks are without end: of the other rows there are as many as were declared.
-    const locking = [...byPolicies.values()].filter((group) =>
-      group.rows.some((row) => row.kind === 'lock'),
-    );
+    const locking = [...byPolicies.values()].filter((group) => group.rows.some((row) => row.kind === 'lock'));
     if (locking.length > 0) this.#dropped.register(plan, locking);
     // A later version of the workflow may say another number: the newest one that was not refused counts.
     if (plan.concurrency !== undefined)
@@ -155,11 +153,7 @@ export class NeedsBook {
    * What one task needs.
    * @throws OrchestratorError `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`
    */
-  needsOf(
-    { policies }: AnyTask,
-    shared: readonly Need[],
-    at: string,
-  ): readonly Need[] {
+  needsOf({ policies }: AnyTask, shared: readonly Need[], at: string): readonly Need[] {
     const { agentAssigned, resources, locks } = policies;
     const needs = [...shared];
     if (agentAssigned !== undefined)

@@ -8,11 +8,27 @@
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { HeldLocks } from '../../model/handler.ts';
-import type { LockingAttempt } from '../concurrency/nested-locks.ts';
-import { watchOf } from '../scheduling/ticket.ts';
-import type { Attempt, AttemptServices } from './attempt.ts';
+import type { AnyTask } from '../../model/task.ts';
+import type { LockingAttempt, NestedLocks } from '../concurrency/nested-locks.ts';
+import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 
-export function heldLocks(attempt: Attempt, services: AttemptServices): HeldLocks {
+/** What is asked of an attempt. */
+interface Attempt {
+  readonly runId: string;
+  readonly path: string;
+  readonly attempt: number;
+  readonly task: AnyTask;
+  readonly ticket: Ticket;
+  readonly reported: boolean;
+}
+
+/** What is asked of the services of attempts. */
+interface Services {
+  readonly locks: NestedLocks;
+  signalOf(ticket: Ticket): AbortSignal;
+}
+
+export function heldLocks(attempt: Attempt, services: Services): HeldLocks {
   const names = attempt.task.locks.map((lock) => lock.name);
   return {
     names,
@@ -28,7 +44,7 @@ export function heldLocks(attempt: Attempt, services: AttemptServices): HeldLock
   };
 }
 
-function lockingAttempt(attempt: Attempt, services: AttemptServices): LockingAttempt {
+function lockingAttempt(attempt: Attempt, services: Services): LockingAttempt {
   const { ticket } = attempt;
   return {
     runId: attempt.runId,

@@ -139,7 +139,7 @@ function contextOf(path: string, inputData: unknown, signal: AbortSignal): Conte
     signal,
     heartbeat: nothing,
     progress: nothing,
-    locks: { names: [], token: () => 0 },
+    locks: { names: [], acquire: () => Promise.reject(new Error('no locks here')), token: () => 0 },
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     clock: { now: () => 0, sleep: () => Promise.resolve(), real: (promise) => Promise.resolve(promise) },
   };
