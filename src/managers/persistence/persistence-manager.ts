@@ -181,15 +181,15 @@ export class PersistenceManager {
     return this.#history.fold(runId, plan, options);
   }
 
-  /** Writes a group of events; returns or resolves when they are durable. */
-  append(group: readonly RunAppend[]): void | Promise<void> {
+  /** Writes a group of events; returns nothing, or resolves, when they are durable. A store may answer with anything. */
+  append(group: readonly RunAppend[]): Promise<void> | undefined {
     // The loop has one append under way at most; a fork is written between two of them.
     if (this.#underWay !== undefined) return this.#underWay.then(() => this.append(group));
     const written =
       group.length === 1
         ? this.#store.append([this.#streamAppend(group[0] as RunAppend)])
         : this.#store.append(group.map((append) => this.#streamAppend(append)));
-    return typeof written?.then === 'function' ? this.#follow(written) : written;
+    return typeof written?.then === 'function' ? this.#follow(written) : undefined;
   }
 
   #follow(written: Promise<void>): Promise<void> {

@@ -47,6 +47,7 @@ export class RunLoop {
   #spare = new CommitGroup();
   #isDraining = false;
   #isAwake = false;
+  #isWokenAgain = false;
   #isAppending = false;
   /** What the append that is under way writes. */
   #inFlight: CommitGroup | undefined;
@@ -114,6 +115,8 @@ export class RunLoop {
 
   /** Looks soon at what there is to do. */
   wake(): void {
+    // Whoever wakes it out of a turn, such as a handler that asks for a lock at once, may come after admission.
+    this.#isWokenAgain = true;
     if (this.#isAwake || this.#isDraining) return;
     this.#isAwake = true;
     this.#parts.turn.soon(this.#drain);
@@ -144,6 +147,7 @@ export class RunLoop {
           this.#giveTurn();
           return;
         }
+        this.#isWokenAgain = false;
         this.#now = this.#parts.clock.now();
         this.#inbox.drain(COMMANDS_PER_TURN, this.#decideOne);
         this.#mayStartMore = this.#parts.scheduler.admit(this.#startTask, this.#parts.grantOther);
@@ -157,7 +161,7 @@ export class RunLoop {
 
   /** Whether there is something that this turn can still do. */
   #hasMore(): boolean {
-    if (this.#inbox.size > 0 || this.#mayStartMore || this.#runner.hasMore) return true;
+    if (this.#inbox.size > 0 || this.#mayStartMore || this.#runner.hasMore || this.#isWokenAgain) return true;
     return !this.#isAppending && (!this.#gathering.isEmpty || this.#gathering.effectCount > 0);
   }
 
@@ -245,7 +249,7 @@ export class RunLoop {
     let written: undefined | Promise<void>;
     try {
       const appends = group.appends();
-      if (appends.length > 0) written = asPromise(this.#parts.persistence.append(appends));
+      if (appends.length > 0) written = this.#parts.persistence.append(appends);
     } catch (error) {
       this.#fail(group, error);
       return;
@@ -324,13 +328,6 @@ const NO_EVENTS: readonly RunEvent[] = [];
 function markDurable(event: RunEvent, run: LiveRun): void {
   run.durableSeq = event.seq;
   run.failedAppends = 0;
-}
-
-/** A store that answers at once may answer with anything: only a promise is waited for. */
-function asPromise(answer: unknown): Promise<void> | undefined {
-  return answer instanceof Promise || typeof (answer as PromiseLike<void> | undefined)?.then === 'function'
-    ? (answer as Promise<void>)
-    : undefined;
 }
 
 function notify(run: LiveRun): void {
