@@ -58,6 +58,7 @@ export type { AllocationPlan, OptimizeOptions, PlannedTask } from './managers/re
 export type { Grant } from './managers/resources/claims.ts';
 export type { HolderRef } from './managers/resources/holders.ts';
 export type { ResourceManager, WaitOptions } from './managers/resources/resource-manager.ts';
+export type { RowKind } from './managers/resources/row.ts';
 export type { ResourceReport, ResourceSample, ResourceUsage } from './managers/resources/resource-usage.ts';
 export type { ResourceManagerOptions } from './managers/resources/stand-alone.ts';
 export type { DrainOptions } from './managers/scheduling/drain.ts';
@@ -152,7 +153,7 @@ export type {
   TaskChange,
   WorkflowDiff,
 } from './model/workflow-diff.ts';
-export type { Explanation, StartStep, UnmetDependency } from './orchestrator/explanation.ts';
+export type { ExplainedTask, Explanation, StartStep, UnmetDependency } from './orchestrator/explanation.ts';
 export type { AgentOptions, OrchestratorOptions, ResourceOptions } from './orchestrator/options.ts';
 // Running
 export { Orchestrator } from './orchestrator/orchestrator.ts';

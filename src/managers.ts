@@ -42,7 +42,11 @@ export type {
   TaskCounts,
 } from './managers/monitoring/readings.ts';
 export type { MetricGauges, MetricsSnapshot } from './managers/monitoring/snapshot.ts';
+export type { PersistenceContext } from './managers/persistence/persistence-context.ts';
 export { PersistenceManager } from './managers/persistence/persistence-manager.ts';
 export { ResourceManager } from './managers/resources/resource-manager.ts';
+export type { ResourceManagerOptions } from './managers/resources/stand-alone.ts';
+export type { TaskSchedulerOptions } from './managers/scheduling/scheduler-parts.ts';
 export { TaskScheduler } from './managers/scheduling/task-scheduler.ts';
-export { WorkflowManager } from './managers/workflows/workflow-manager.ts';
+export { WorkflowManager, type WorkflowManagerParts } from './managers/workflows/workflow-manager.ts';
+export type { CompiledPlan } from './model/plan.ts';

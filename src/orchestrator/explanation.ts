@@ -34,7 +34,8 @@ export type StartStep =
   /** Those who come first have to get theirs. */
   | { readonly step: 'queue'; readonly ahead: number };
 
-interface About {
+/** What every explanation has. */
+export interface ExplainedTask {
   readonly runId: string;
   readonly path: TaskPath;
   readonly status: TaskStatus;
@@ -47,7 +48,7 @@ interface About {
 }
 
 /** Why a task does not run; told apart by `reason`. */
-export type Explanation = About &
+export type Explanation = ExplainedTask &
   (
     | { readonly reason: 'finished'; readonly failure: TaskFailure | undefined }
     | { readonly reason: 'running'; readonly isStopping: boolean }
@@ -69,6 +70,6 @@ export type Explanation = About &
 /** An explanation without its text and its steps. */
 export type Cause = Explanation extends infer Each
   ? Each extends unknown
-    ? Omit<Each, keyof About>
+    ? Omit<Each, keyof ExplainedTask>
     : never
   : never;

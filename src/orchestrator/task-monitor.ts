@@ -32,10 +32,12 @@ export class TaskMonitor {
     this.#place();
   }
 
+  /** Its id, the last part of its path. */
   get taskId(): string {
     return this.#view().taskId;
   }
 
+  /** How it stands now. */
   get status(): TaskStatus {
     return this.#view().status;
   }

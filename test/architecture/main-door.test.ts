@@ -10,14 +10,13 @@ function valueImports(file: string): readonly string[] {
   const text = readFileSync(file, 'utf8');
   const found: string[] = [];
   for (const [, clause, from] of text.matchAll(/^(?:import|export)\s+([^;]*?)\s*from\s+'(\.[^']+)'/gm)) {
-    const names = /\{([^]*)\}/.exec(clause as string)?.[1];
+    const names = /\{([\s\S]*)\}/.exec(clause as string)?.[1];
     const isType =
       (clause as string).startsWith('type ') ||
-      (names !== undefined &&
-        names
-          .split(',')
-          .filter((name) => name.trim() !== '')
-          .every((name) => name.trim().startsWith('type ')));
+      names
+        ?.split(',')
+        .filter((name) => name.trim() !== '')
+        .every((name) => name.trim().startsWith('type '));
     if (!isType) found.push(normalize(join(dirname(file), from as string)));
   }
   return found;

@@ -65,7 +65,7 @@ function titlesByClass(): ReadonlyMap<string, readonly string[]> {
     const text = readFileSync(join(import.meta.dirname, file), 'utf8');
     for (const block of text.split(/\bdescribe\(/).slice(1)) {
       const name = /^['"`](\w+)/.exec(block)?.[1] ?? '';
-      const found = [...block.matchAll(/\bit(?:\.each\([^]*?\))?\(\s*(['"`])(.*?)\1/g)].map(
+      const found = [...block.matchAll(/\bit(?:\.each\([\s\S]*?\))?\(\s*(['"`])(.*?)\1/g)].map(
         (match) => match[2] as string,
       );
       titles.set(name, [...(titles.get(name) ?? []), ...found]);

@@ -1,5 +1,17 @@
 /** One way to each error that can be met from outside, with the same ids every time: docs/errors.md quotes them. */
-import { type Clock, defineWorkflow, type ErrorCode, type EventRecord, type EventStore, MemoryStore, Orchestrator, OrchestratorError, type OrchestratorOptions, type ReadRequest, task } from '@taskmaster-ai/orchestrator';
+import {
+  type Clock,
+  defineWorkflow,
+  type ErrorCode,
+  type EventRecord,
+  type EventStore,
+  MemoryStore,
+  Orchestrator,
+  OrchestratorError,
+  type OrchestratorOptions,
+  type ReadRequest,
+  task,
+} from '@taskmaster-ai/orchestrator';
 import { WorkflowManager } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import { refusal, rejection } from './errors.ts';

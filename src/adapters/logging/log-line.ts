@@ -1,10 +1,10 @@
 import { describeFailure } from '../../model/failure.ts';
 
-/** How much a line matters, least first. */
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-
 /** How much a line matters. */
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** The levels, least first. */
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /**
  * One line of JSON, with a line feed: `{"time":…,"level":…,"msg":…,…fields}`. Whatever the fields hold becomes text:

@@ -68,9 +68,13 @@ export interface AgentReading {
 
 /** Functions that read how things stand. Without one, what it would tell is empty, or folded from events. */
 export interface MonitoringSources {
+  /** The runs that are known, with their counts. */
   readonly runs?: (() => Iterable<RunReading>) | undefined;
+  /** The declared resources. */
   readonly resources?: (() => Iterable<ResourceReading>) | undefined;
+  /** The locks that are held or waited for. */
   readonly locks?: (() => Iterable<LockReading>) | undefined;
+  /** The agents that have limits. */
   readonly agents?: (() => Iterable<AgentReading>) | undefined;
   /** How many tasks wait, by reason. */
   readonly waits?: (() => Readonly<Record<string, number>>) | undefined;

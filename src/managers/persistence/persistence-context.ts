@@ -22,7 +22,7 @@ export interface PersistenceContext extends Pick<IdSource, 'nextRunId'> {
   /** Told of checkpoints that could not be used. */
   readonly logger?: Logger | undefined;
   /**
-   * Waits until everything that was decided for a run is durable; then its state, or `undefined` when the run is not
+   * @internal Waits until everything that was decided for a run is durable; then its state, or `undefined` when the run is not
    * live or its state is ahead of its log again. Without it states are always folded from the log.
    */
   readonly capture?: ((runId: string) => Promise<StateSnapshot | undefined>) | undefined;

@@ -43,6 +43,10 @@ export function streamOf(runId: string): string {
 
 const READ_PAGE = 1_024;
 
+/**
+ * States of runs: read at any event, kept as checkpoints, given back as forks. An orchestrator has one, as
+ * `orchestrator.persistence`.
+ */
 export class PersistenceManager {
   readonly #store: EventStore;
   readonly #owner: string;
@@ -79,7 +83,7 @@ export class PersistenceManager {
     });
   }
 
-  /** Gives it the context that it was constructed without: its parts may have to be made after it. */
+  /** @internal Gives it the context that it was constructed without: its parts may have to be made after it. */
   connect(context: PersistenceContext): void {
     this.#context = context;
   }
@@ -118,7 +122,7 @@ export class PersistenceManager {
   }
 
   /**
-   * The same without the state.
+   * @internal The same without the state.
    * @returns whether a checkpoint was kept: `false` when the store keeps none
    */
   keepState(runId: string): Promise<boolean> {
@@ -176,12 +180,12 @@ export class PersistenceManager {
     return this.#states.fork(runId, seq, options, 'fork');
   }
 
-  /** The state of a run for whoever runs it: from the newest checkpoint that can be used, else from the beginning. */
+  /** @internal The state of a run for whoever runs it: from the newest checkpoint that can be used, else from the beginning. */
   foldRun(runId: string, plan: CompiledPlan, options: FoldOptions = {}): Promise<Folded> {
     return this.#history.fold(runId, plan, options);
   }
 
-  /** Writes a group of events; returns nothing, or resolves, when they are durable. A store may answer with anything. */
+  /** @internal Writes a group of events; returns nothing, or resolves, when they are durable. A store may answer with anything. */
   append(group: readonly RunAppend[]): Promise<void> | undefined {
     // The loop has one append under way at most; a fork is written between two of them.
     if (this.#underWay !== undefined) return this.#underWay.then(() => this.append(group));
@@ -200,7 +204,7 @@ export class PersistenceManager {
     return written;
   }
 
-  /** The records of a run from `fromSeq` on, at most one page. */
+  /** @internal The records of a run from `fromSeq` on, at most one page. */
   readPage(
     runId: string,
     fromSeq: number,
@@ -209,7 +213,7 @@ export class PersistenceManager {
     return this.#store.read({ stream: RUN_STREAM_PREFIX + runId, fromSeq, limit });
   }
 
-  /** All records of a run. */
+  /** @internal All records of a run. */
   async readAll(runId: string): Promise<readonly EventRecord[]> {
     const records: EventRecord[] = [];
     for (;;) {
@@ -219,7 +223,7 @@ export class PersistenceManager {
     }
   }
 
-  /** The ids of all runs in the store, with the type of their last event. */
+  /** @internal The ids of all runs in the store, with the type of their last event. */
   async listRuns(): Promise<readonly { readonly runId: string; readonly lastType: string }[]> {
     const runs: { runId: string; lastType: string }[] = [];
     let after: string | undefined;
@@ -237,13 +241,13 @@ export class PersistenceManager {
     }
   }
 
-  /** The run that was started under a key, if one was. */
+  /** @internal The run that was started under a key, if one was. */
   async findKey(key: string): Promise<string | undefined> {
     const stream = await this.#store.findKey(key);
     return stream?.slice(RUN_STREAM_PREFIX.length);
   }
 
-  /** Forgets the logs of runs. */
+  /** @internal Forgets the logs of runs. */
   remove(runIds: readonly string[]): void | Promise<void> {
     return this.#store.remove(runIds.map((runId) => RUN_STREAM_PREFIX + runId));
   }

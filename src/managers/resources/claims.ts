@@ -105,6 +105,7 @@ export class Claims {
   /** What was granted and not given back. */
   readonly #granted = new Set<GrantedClaim>();
   #claims = 0;
+  #isWaking = false;
   #closed: OrchestratorError | undefined;
 
   constructor(parts: ClaimsParts) {
@@ -116,7 +117,8 @@ export class Claims {
    * @throws OrchestratorError `WAIT_ABORTED`, `WAIT_TIMEOUT`, `QUEUE_FULL`, `ORCHESTRATOR_CLOSED`
    */
   request(needs: readonly Need[], options: ClaimOptions): Promise<Grant> {
-    const { ledger, nextOrder, setTimer, wake } = this.#parts;
+    const { ledger, nextOrder, setTimer } = this.#parts;
+    const wake = (): void => this.#wake();
     const { signal, timeoutMs, what } = options;
     const abortError = options.abortError ?? ((reason: unknown) => aborted(what, reason));
     return new Promise((resolve, reject) => {
@@ -205,9 +207,24 @@ export class Claims {
         this.#parts.ledger.release(group);
         watch?.released();
         this.#forget(group);
-        this.#parts.wake();
+        this.#wake();
       },
     };
+  }
+
+  /**
+   * Who asks or gives back may be a body that the loop is just starting: it takes no wake-up in the middle of its
+   * turn, and has passed the point where it looks for waiters. So it is woken once more when the turn is over.
+   */
+  #wake(): void {
+    const { wake } = this.#parts;
+    wake();
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    queueMicrotask(() => {
+      this.#isWaking = false;
+      wake();
+    });
   }
 
   #forget(group: Group): void {

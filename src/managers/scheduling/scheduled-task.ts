@@ -33,6 +33,7 @@ export class ScheduledTask implements TaskRecord {
     this.#services = services;
   }
 
+  /** How it stands now. */
   get status(): TaskStatus {
     const { status } = this.#task;
     return status === 'waiting' && this.reason === undefined ? 'ready' : status;

@@ -116,25 +116,27 @@ export class TicketQueue {
     });
   }
 
+  /** What orders the tasks that wait. */
   get policy(): SchedulingPolicy {
     return this.#policy;
   }
 
+  /** Whether nothing starts, of whatever agent, workflow or run. */
   get isPaused(): boolean {
     return this.#paused;
   }
 
-  /** Works out the needs of a plan, and refuses those that can never be met. */
+  /** @internal Works out the needs of a plan, and refuses those that can never be met. */
   bind(plan: CompiledPlan): BoundPlan {
     return this.#needs.bind(plan);
   }
 
-  /** A ticket for the next attempt of a task; it does not wait yet. */
+  /** @internal A ticket for the next attempt of a task; it does not wait yet. */
   createTicket(run: ScheduledRun, scope: ScopeState, index: number): Ticket {
     return new Ticket(run, scope, index, orderOf(run.submission, index));
   }
 
-  /** Lets a ticket wait for its needs. */
+  /** @internal Lets a ticket wait for its needs. */
   enqueue(ticket: Ticket): void {
     ticket.phase = 'waiting';
     this.#arrivals++;
@@ -143,14 +145,14 @@ export class TicketQueue {
     this.#ledger.enqueue(ticket, ticket.group);
   }
 
-  /** Takes a ticket out of the queue; `false` when it did not wait there. */
+  /** @internal Takes a ticket out of the queue; `false` when it did not wait there. */
   withdraw(ticket: Ticket): boolean {
     if (!ticket.queued) return this.#mayHold && this.#holds.drop(ticket);
     this.#ledger.withdraw(ticket, ticket.group);
     return true;
   }
 
-  /** Puts a ticket where its priority, which has changed, belongs. */
+  /** @internal Puts a ticket where its priority, which has changed, belongs. */
   requeue(ticket: Ticket): Ticket {
     if (!ticket.queued) return ticket;
     this.withdraw(ticket);
@@ -164,14 +166,14 @@ export class TicketQueue {
     return fresh;
   }
 
-  /** Undoes the taking for a ticket whose body was never run: a budget is charged only for what was. */
+  /** @internal Undoes the taking for a ticket whose body was never run: a budget is charged only for what was. */
   undo(ticket: Ticket): void {
     if (!ticket.holding) return;
     ticket.holding = false;
     this.#ledger.untake(ticket.group);
   }
 
-  /** Gives back what a ticket holds; doing so again does nothing. */
+  /** @internal Gives back what a ticket holds; doing so again does nothing. */
   release(ticket: Ticket): void {
     if (!ticket.holding) return;
     ticket.holding = false;
@@ -179,7 +181,7 @@ export class TicketQueue {
   }
 
   /**
-   * Starts what can be started, best first.
+   * @internal Starts what can be started, best first.
    * @returns whether it stopped early, so that more may be startable
    */
   admit(start: (ticket: Ticket) => void, grantOther: (waiter: Waiter) => void): boolean {
@@ -205,7 +207,7 @@ export class TicketQueue {
   }
 
   /**
-   * Orders what waits, and whatever comes, by another policy.
+   * @internal Orders what waits, and whatever comes, by another policy.
    * @returns the tickets that now stand for those that waited
    */
   setPolicy(policy: SchedulingPolicy): readonly Ticket[] {
@@ -217,12 +219,12 @@ export class TicketQueue {
     return waiting.map((ticket) => this.#comeBack(ticket));
   }
 
-  /** The next fencing token: greater than all before, over every owner of the store. */
+  /** @internal The next fencing token: greater than all before, over every owner of the store. */
   nextToken(): number {
     return ++this.#fence;
   }
 
-  /** The tickets that wait, in no order. */
+  /** @internal The tickets that wait, in no order. */
   *waiting(): IterableIterator<Ticket> {
     for (const { waiter } of this.#ledger.waiters()) if (waiter instanceof Ticket) yield waiter;
   }
