@@ -32,9 +32,19 @@ export type {
 } from './machine/events.ts';
 export type {
   ConcurrencyController,
+  ExecuteOptions,
   LockGrant,
   LockOptions,
 } from './managers/concurrency/concurrency-controller.ts';
+export type {
+  Deadlock,
+  DeadlockMember,
+  LockInMode,
+  ResolvedDeadlock,
+} from './managers/concurrency/deadlocks.ts';
+export type { LaneOptions, LaneState } from './managers/concurrency/lanes.ts';
+export type { LockHolder, LockState, LockWaiter } from './managers/concurrency/lock-view.ts';
+export type { ConcurrencyControllerOptions } from './managers/concurrency/stand-alone.ts';
 // What happened
 export type { Alert, AlertChange, AlertRule } from './managers/monitoring/alerts.ts';
 export type { Dashboard } from './managers/monitoring/dashboard.ts';
@@ -58,8 +68,8 @@ export type { AllocationPlan, OptimizeOptions, PlannedTask } from './managers/re
 export type { Grant } from './managers/resources/claims.ts';
 export type { HolderRef } from './managers/resources/holders.ts';
 export type { ResourceManager, WaitOptions } from './managers/resources/resource-manager.ts';
-export type { RowKind } from './managers/resources/row.ts';
 export type { ResourceReport, ResourceSample, ResourceUsage } from './managers/resources/resource-usage.ts';
+export type { RowKind } from './managers/resources/row.ts';
 export type { ResourceManagerOptions } from './managers/resources/stand-alone.ts';
 export type { DrainOptions } from './managers/scheduling/drain.ts';
 export type { HeldBy, Lacked, Wait } from './managers/scheduling/explain.ts';
@@ -119,6 +129,8 @@ export type {
   HandlerLog,
   HandlerRef,
   HeldLocks,
+  LockWaitOptions,
+  NestedLock,
   SettledOutcome,
 } from './model/handler.ts';
 export type { LockMode, LockNeed, LockRequest, ResourceNeed } from './model/needs.ts';

@@ -28,6 +28,7 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
   const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
   scheduler.close(error);
   claims.close(error);
+  parts.concurrency.close(error);
   await untilQuiet(parts, graceMs);
   // What ends from here on was cut off by the end of the process; it is not recorded as failed.
   attempts.close();

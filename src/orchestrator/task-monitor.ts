@@ -1,3 +1,4 @@
+import { describeValue } from '../base/values.ts';
 import type { RunEvent } from '../machine/events.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { checkNumber } from '../model/checks.ts';
@@ -90,7 +91,7 @@ export class TaskMonitor {
   async updateStatus(status: TaskStatus, reason?: unknown): Promise<void> {
     if (status !== 'cancelled') {
       throw this.#illegal(
-        `become ${JSON.stringify(status)} from outside: only its handler completes it. Allowed: "cancelled"; handleTaskError reports a failure`,
+        `become ${describeValue(status)} from outside: only its handler completes it. Allowed: "cancelled"; handleTaskError reports a failure`,
       );
     }
     const message = `task ${JSON.stringify(this.path)} was cancelled`;

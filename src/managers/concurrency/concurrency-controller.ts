@@ -22,6 +22,7 @@ import type { LockGrant } from './lock-grant.ts';
 import { checkLockAsk } from './lock-options.ts';
 import { type LockState, viewLocks } from './lock-view.ts';
 import { NestedLocks } from './nested-locks.ts';
+import { type ConcurrencyControllerOptions, concurrencyAlone } from './stand-alone.ts';
 
 export type { LockGrant } from './lock-grant.ts';
 
@@ -64,6 +65,14 @@ export class ConcurrencyController {
     this.#desk = new LockDesk(parts);
     this.nested = new NestedLocks(this.#desk);
     this.#lanes = new Lanes(parts);
+  }
+
+  /**
+   * A controller of its own, outside of an orchestrator.
+   * @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`
+   */
+  static create(options: ConcurrencyControllerOptions): ConcurrencyController {
+    return new ConcurrencyController(concurrencyAlone(options));
   }
 
   /**
@@ -135,6 +144,11 @@ export class ConcurrencyController {
     options: LaneOptions,
   ): Promise<Result> {
     return this.#lanes.run(work, options);
+  }
+
+  /** @internal Ends every wait in a lane, and takes no more. */
+  close(error: OrchestratorError): void {
+    this.#lanes.close(error);
   }
 
   /** The lanes that were used, with how many run and wait in each. */

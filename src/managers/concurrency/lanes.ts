@@ -7,6 +7,7 @@
  * LN1  A function runs in the async context of its caller: p-queue 9 would run it in that of whoever freed the slot.
  * LN2  The rate goes by the orchestrator's clock, never by that of p-queue; so no interval or timeout is given to it.
  * LN3  A queued call that is aborted rejects at once and takes no slot.
+ * LN4  When it is closed, every call that waits rejects, and none is taken any more; what runs goes on.
  */
 import { AsyncResource } from 'node:async_hooks';
 import type PQueue from 'p-queue';
@@ -61,10 +62,19 @@ interface Lane {
 
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
+  /** What takes each waiting call out of its queue. */
+  readonly #waiting = new Set<AbortController>();
+  #closed: OrchestratorError | undefined;
   readonly #setTimer: (delayMs: number, callback: () => void) => () => void;
 
   constructor(parts: { readonly setTimer: (delayMs: number, callback: () => void) => () => void }) {
     this.#setTimer = parts.setTimer;
+  }
+
+  /** Takes no more calls; those that wait reject with this error. */
+  close(error: OrchestratorError): void {
+    this.#closed = error;
+    for (const leave of this.#waiting) leave.abort(error);
   }
 
   states(): readonly LaneState[] {
@@ -81,6 +91,7 @@ export class Lanes {
     given: LaneOptions,
   ): Promise<Result> {
     const at = 'manageConcurrency';
+    if (this.#closed !== undefined) throw this.#closed;
     checkFunction(work, at, 'a function to run');
     const { lane, name, priority, signal } = reading(at, 'an object of options', () => this.#read(given, at));
     const what = `manageConcurrency(${name})`;
@@ -96,11 +107,15 @@ export class Lanes {
       );
     lane.waiting++;
     const call = AsyncResource.bind(() => work({ signal }));
+    // p-queue gives up on a running call as well when its signal is aborted: so it gets one that only the wait knows.
+    const leave = new AbortController();
+    this.#waiting.add(leave);
     let began = false;
     try {
       const queue = await lane.queue;
       const task = async (): Promise<Result> => {
         began = true;
+        this.#waiting.delete(leave);
         lane.waiting--;
         lane.running++;
         this.#count(lane, queue);
@@ -110,11 +125,12 @@ export class Lanes {
           lane.running--;
         }
       };
-      return await enqueue(queue, task, priority, signal, () => began);
+      return await enqueue(queue, task, priority, signal, leave);
     } catch (thrown) {
       if (began) throw thrown;
+      this.#waiting.delete(leave);
       lane.waiting--;
-      throw aborted();
+      throw this.#closed ?? aborted();
     }
   }
 
@@ -183,16 +199,21 @@ function enqueue<Result>(
   task: () => Promise<Result>,
   priority: number,
   signal: AbortSignal | undefined,
-  began: () => boolean,
+  leave: AbortController,
 ): Promise<Result> {
-  // p-queue gives up on a running call as well when its signal is aborted: so it gets one that only the wait knows.
-  const leave = new AbortController();
+  let began = false;
   const onAbort = (): void => {
-    if (!began()) leave.abort(signal?.reason);
+    if (!began) leave.abort(signal?.reason);
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
   return queue
-    .add(task, { priority, signal: leave.signal })
+    .add(
+      () => {
+        began = true;
+        return task();
+      },
+      { priority, signal: leave.signal },
+    )
     .finally(() => signal?.removeEventListener('abort', onAbort)) as Promise<Result>;
 }

@@ -1,7 +1,7 @@
 /**
  * What a resource manager is made of that stands alone, outside of an orchestrator.
  *
- * Owns: nothing. Who may call it: the resource manager.
+ * Owns: nothing. Who may call it: the resource manager, and the concurrency controller that stands alone.
  */
 import {
   checkKeys,
@@ -55,7 +55,7 @@ export function standAlone(given: ResourceManagerOptions): ResourceManagerParts 
       specs: names.map((name) => specOf(name, resources[name], `${at}/resources/${name}`)),
     };
   });
-  return join(clock, specs);
+  return joinAlone(clock, specs);
 }
 
 /** A resource as it is declared to the ledger. @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID` */
@@ -75,7 +75,8 @@ export function specOf(name: string, given: unknown, at: string): RowSpec {
   return { key, name, kind: 'rate', capacity, perMs: checkTimeLimit(record.per, `${at}/per`) };
 }
 
-function join(clock: Clock, specs: readonly RowSpec[]): ResourceManagerParts {
+/** A ledger with these rows, claims on it, and whatever wakes them. */
+export function joinAlone(clock: Clock, specs: readonly RowSpec[]): ResourceManagerParts {
   const ledger = new Ledger();
   for (const spec of specs) ledger.declare(spec);
   const watchers = new Set<() => void>();
@@ -130,7 +131,7 @@ function join(clock: Clock, specs: readonly RowSpec[]): ResourceManagerParts {
 }
 
 /** Waits as long as it has to, however little one timer can wait. */
-function setLongTimer(clock: Clock, delayMs: number, callback: () => void): CancelTimer {
+export function setLongTimer(clock: Clock, delayMs: number, callback: () => void): CancelTimer {
   const until = clock.monotonic() + delayMs;
   let cancel: CancelTimer = () => {};
   const wait = (): void => {

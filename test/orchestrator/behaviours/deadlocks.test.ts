@@ -7,12 +7,14 @@ import { openStill, openVirtual } from '../../support/virtual-orchestrator.ts';
 describe('deadlocks', () => {
   it('L06 two tasks taking x, y and y, x one by one: a deadlock is reported with both tasks and both locks, one victim fails, the other ends', async () => {
     const { orchestrator } = await openVirtual();
+    const ended: string[] = [];
     const taking = (name: string, first: string, second: string) =>
       task(name, {
         run: async ({ locks, clock }) => {
           await locks.acquire(first);
           await clock.sleep(10);
           await locks.acquire(second);
+          ended.push(name);
           return name;
         },
       });
@@ -26,6 +28,27 @@ describe('deadlocks', () => {
     expect(error.cause).toMatchObject({ code: 'DEADLOCK_VICTIM' });
     const text = (error.cause as Error).message;
     for (const part of ['/a"', '/b"', '"x"', '"y"']) expect(text).toContain(part);
+    expect(ended).toEqual(['a']);
+    expect(orchestrator.concurrency.locks()).toEqual([]);
+  });
+
+  it('L08 1,000 tasks that take locks one by one in one order: no deadlock is reported, all end', async () => {
+    const { orchestrator } = await openVirtual();
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const tasks = Array.from({ length: 1_000 }, (_, i) =>
+      task(`t${i}`, {
+        run: async ({ locks, clock }) => {
+          for (const [bit, name] of names.entries())
+            if (((i * 37) >> bit) % 2 === 1) await locks.acquire(name, i % 3 === 0 ? { mode: 'shared' } : {});
+          await clock.sleep(i % 5);
+          return i;
+        },
+      }),
+    );
+    // A task that was ended to break a deadlock would fail the run.
+    const run = await orchestrator.manageWorkflow(defineWorkflow('ordered', { tasks }));
+    expect(Object.keys((await run.result()).outputs)).toHaveLength(1_000);
+    expect(orchestrator.concurrency.detectDeadlocks()).toEqual([]);
     expect(orchestrator.concurrency.locks()).toEqual([]);
   });
 
