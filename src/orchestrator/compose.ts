@@ -257,18 +257,21 @@ function composeScheduling(
       applyPriorities: (order) => applyPriorities(order, directory, scheduler),
     }),
     concurrency: new ConcurrencyController({
-      ...{ ledger, claims, global: needs.global, wake, setTimer, ...deadlocksTo(logger) },
+      ...{ ledger, claims, global: needs.global, wake, setTimer, ...deadlocksTo(logger, options.deadlocks) },
       now: () => clock.now(),
       tickets: () => liveTickets(directory, scheduler),
     }),
   };
 }
 
-/** Deadlocks are broken when they come about, and the logger is told of each. */
-function deadlocksTo(logger: Logger): Pick<ConcurrencyParts, 'deadlocks' | 'onDeadlock'> {
+/** The logger is told of each deadlock, broken or not. */
+function deadlocksTo(
+  logger: Logger,
+  deadlocks: 'resolve' | 'report',
+): Pick<ConcurrencyParts, 'deadlocks' | 'onDeadlock'> {
   const onDeadlock = (deadlock: object): void =>
     logger.warn({ ...deadlock }, 'a deadlock of locks was found');
-  return { deadlocks: 'resolve', onDeadlock };
+  return { deadlocks, onDeadlock };
 }
 
 /** The tickets of all runs, and of the tasks that the host has scheduled by itself. */

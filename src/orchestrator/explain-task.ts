@@ -83,11 +83,11 @@ function explainQueued(
 
 /** What would end a shortfall: who holds it, the time, or more of it. */
 function stepFor(lack: Lacked): StartStep {
-  const { kind, name, needed, free, capacity, freeInMs, holders } = lack;
+  const { kind, name, needed, used, capacity, freeInMs, holders } = lack;
   if (freeInMs !== undefined) return { step: 'time', inMs: freeInMs };
   if (holders.length > 0 && needed <= capacity) return { step: 'release', ...lack };
   // What a budget has spent, and what a capacity was cut by, nobody gives back.
-  return { step: 'capacity', kind, name, atLeast: kind === 'budget' ? capacity + needed - free : needed };
+  return { step: 'capacity', kind, name, atLeast: kind === 'budget' ? used + needed : needed };
 }
 
 /** Whether its condition is still to be asked. */

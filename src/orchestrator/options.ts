@@ -4,6 +4,7 @@ import type { AgentLimits } from '../managers/scheduling/needs-book.ts';
 import { checkPolicy, type SchedulingPolicy } from '../managers/scheduling/policy.ts';
 import { checkRegistered } from '../model/check-handler.ts';
 import {
+  checkChoice,
   checkDuration,
   checkInteger,
   checkKeys,
@@ -63,6 +64,8 @@ export interface OrchestratorOptions {
   readonly concurrency?: number | undefined;
   /** The order in which ready tasks start. Default `priority`. */
   readonly policy?: SchedulingPolicy | undefined;
+  /** Whether deadlocks of locks are broken when they come about, or only told to the logger. Default `resolve`. */
+  readonly deadlocks?: 'resolve' | 'report' | undefined;
   /** How long a handler that was told to stop may take to end, before it is given up on. Default 5 s. */
   readonly cancelGrace?: Duration | undefined;
   /** How many ended runs stay readable: 0 to 1,000,000. Default 100. */
@@ -103,6 +106,7 @@ export interface CheckedOptions {
   readonly agents: ReadonlyMap<string, AgentLimits>;
   readonly concurrency: number | undefined;
   readonly policy: SchedulingPolicy;
+  readonly deadlocks: 'resolve' | 'report';
   readonly cancelGraceMs: number;
   readonly retainRuns: number;
   readonly monitors: readonly Monitor[];
@@ -124,6 +128,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'agents',
   'concurrency',
   'policy',
+  'deadlocks',
   'cancelGrace',
   'retainRuns',
   'monitors',
@@ -157,6 +162,10 @@ function readOptions(given: unknown, at: string): CheckedOptions {
         ? undefined
         : checkInteger(options.concurrency, `${at}/concurrency`, 1, COUNT_MAX),
     policy: checkPolicy(options.policy, `${at}/policy`),
+    deadlocks:
+      options.deadlocks === undefined
+        ? 'resolve'
+        : checkChoice(options.deadlocks, `${at}/deadlocks`, ['resolve', 'report']),
     cancelGraceMs:
       options.cancelGrace === undefined ? 5_000 : checkDuration(options.cancelGrace, `${at}/cancelGrace`),
     retainRuns:

@@ -322,6 +322,34 @@ describe('ConcurrencyController', () => {
   });
 });
 
+describe('the option deadlocks', () => {
+  it('tells the logger of a deadlock, and leaves it to the host under report', async () => {
+    const told: string[] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (_: object, message: string) => told.push(message),
+    };
+    const { orchestrator } = await openStill({ deadlocks: 'report', logger });
+    const { concurrency } = orchestrator;
+    await concurrency.acquireLock('x', { owner: 'a' });
+    await concurrency.acquireLock('y', { owner: 'b' });
+    const waits = [
+      concurrency.acquireLock('y', { owner: 'a' }).catch(() => 'ended'),
+      concurrency.acquireLock('x', { owner: 'b' }).catch(() => 'ended'),
+    ];
+    await nextTurn();
+    expect(told).toEqual(['a deadlock of locks was found']);
+    expect(concurrency.resolveConflicts()).toHaveLength(1);
+    expect(await waits[1]).toBe('ended');
+  });
+
+  it('refuses anything else', async () => {
+    expect((await rejection(openStill({ deadlocks: 'ignore' } as never))).code).toBe('OPTION_INVALID');
+  });
+});
+
 describe('ConcurrencyController alone', () => {
   it('takes locks with leases, breaks deadlocks and tells of them', async () => {
     const clock = new VirtualClock({ auto: false });

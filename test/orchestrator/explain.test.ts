@@ -203,6 +203,23 @@ const SCENES: Readonly<Record<string, Scene>> = {
       if (step?.step === 'capacity') orchestrator.resources.setCapacity(step.name, step.atLeast);
     },
   },
+  'a budget that was cut below what is spent': {
+    reason: 'budget',
+    open: { resources: { money: { budget: 10 } } },
+    waiter: { resourceRequirements: { money: 4 } },
+    before: async ({ hold, orchestrator }) => {
+      await hold('spender', { resourceRequirements: { money: 8 } });
+      orchestrator.resources.setCapacity('money', 5);
+    },
+    told: () => ({
+      lacks: [{ kind: 'budget', needed: 4, used: 8, free: 0, capacity: 5 }],
+      whatWouldStart: [{ step: 'capacity', name: 'money', atLeast: 12 }],
+    }),
+    act: ({ orchestrator }, { whatWouldStart }) => {
+      const [step] = whatWouldStart;
+      if (step?.step === 'capacity') orchestrator.resources.setCapacity(step.name, step.atLeast);
+    },
+  },
   'the orchestrator is paused': {
     reason: 'paused',
     waiter: {},

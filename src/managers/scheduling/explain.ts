@@ -29,6 +29,8 @@ export interface Lacked {
   /** Of the resource, lock, agent or workflow; `all tasks` for the limit over all. */
   readonly name: string;
   readonly needed: number;
+  /** More than `capacity` while less was made of it than is in use. */
+  readonly used: number;
   readonly free: number;
   readonly capacity: number;
   /** For locks: how it is wanted. */
@@ -93,6 +95,7 @@ function lackOf(row: Row, units: number, { holders, monotonic }: ExplainParts): 
     kind: row.kind,
     name: row.name,
     needed: plain(units / row.scale),
+    used: plain(row.used / row.scale),
     free: isLock ? 0 : Math.max(0, row.declaredCapacity - row.used) / row.scale,
     capacity: plain(whole),
     mode: isLock ? (units / row.scale === whole ? 'exclusive' : 'shared') : undefined,

@@ -52,6 +52,7 @@ const OPEN_KEYS = [
   'agents',
   'concurrency',
   'policy',
+  'deadlocks',
   'cancelGrace',
   'retainRuns',
   'monitors',
