@@ -14,7 +14,11 @@ describe('A21 locks', () => {
     const shared = await rejection(concurrency.acquireLock('page', { owner: 'a', mode: 'shared' }));
     const waits = concurrency.acquireLock('page', { owner: 'b' });
     const twice = await rejection(concurrency.acquireLock('page', { owner: 'b' }));
-    expect([again.code, shared.code, twice.code]).toEqual(['LOCK_CONFLICT', 'LOCK_CONFLICT', 'LOCK_CONFLICT']);
+    expect([again.code, shared.code, twice.code]).toEqual([
+      'LOCK_CONFLICT',
+      'LOCK_CONFLICT',
+      'LOCK_CONFLICT',
+    ]);
     grant.release();
     (await waits).release();
     expect(concurrency.locks()).toEqual([]);
