@@ -179,17 +179,20 @@ export type { StartArguments, StartOptions, StartSettings } from './orchestrator
 export type { TaskMonitor } from './orchestrator/task-monitor.ts';
 export type { TaskView } from './orchestrator/task-view.ts';
 export type { CancelTimer, Clock } from './ports/clock.ts';
-export type {
-  CheckpointInfo,
-  CheckpointRecord,
-  EventRecord,
-  EventStore,
-  ListRequest,
-  MaybePromise,
-  ReadRequest,
-  StoreCapabilities,
-  StreamAppend,
-  StreamInfo,
+export {
+  type CheckpointInfo,
+  type CheckpointRecord,
+  type EventRecord,
+  type EventStore,
+  type ListRequest,
+  type LoggedEvent,
+  type MaybePromise,
+  type ReadRequest,
+  type SchemaVersions,
+  type StoreCapabilities,
+  type StreamAppend,
+  type StreamInfo,
+  toRecord,
 } from './ports/event-store.ts';
 export type { Executor, ExecutorCapabilities, Invocation, Outcome, ReportOutcome } from './ports/executor.ts';
 export type { IdSource } from './ports/id-source.ts';

@@ -11,6 +11,18 @@ export interface EventRecord {
   readonly payload: unknown;
 }
 
+/** An event as its writer gives it: plain data, with a head that a store may read. */
+export interface LoggedEvent {
+  readonly type: string;
+  /** Position in the stream, from 1, without a gap. */
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** The version of the shape of each type of event; 1 for a type that is not named. */
+export type SchemaVersions = Readonly<Record<string, number>>;
+
 /** What one stream is to get in an append. */
 export interface StreamAppend {
   readonly stream: string;
@@ -18,9 +30,12 @@ export interface StreamAppend {
   readonly expectedSeq: number;
   /** The writer's claim, from `claim`; an older one than the store's is refused. */
   readonly epoch: number;
-  readonly records: readonly EventRecord[];
+  /** In order. What a store reads back of each is the record that `toRecord` makes of it. */
+  readonly events: readonly LoggedEvent[];
+  /** One table for all events of the append, and mostly the same for all appends. */
+  readonly versions: SchemaVersions;
   /** Keys that must not exist in the store yet; they are bound to this stream. */
-  readonly uniqueKeys?: readonly string[];
+  readonly uniqueKeys?: readonly string[] | undefined;
 }
 
 /** Which records of a stream to read. */
@@ -114,4 +129,11 @@ export interface EventStore {
   listCheckpoints?(stream: string): MaybePromise<readonly CheckpointInfo[]>;
   /** Forgets a checkpoint; an unknown one is passed over. */
   removeCheckpoint?(id: string): MaybePromise<void>;
+}
+
+/** The record of an event that was appended to a stream. */
+export function toRecord(stream: string, event: LoggedEvent, versions: SchemaVersions): EventRecord {
+  const { type, seq, at } = event;
+  const schemaVersion = Object.hasOwn(versions, type) ? (versions[type] as number) : 1;
+  return { stream, seq, type, at, schemaVersion, payload: event };
 }

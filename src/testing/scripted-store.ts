@@ -136,7 +136,7 @@ export class ScriptedStore implements EventStore {
   }
 
   append(batch: readonly StreamAppend[]): MaybePromise<void> {
-    const records = batch.reduce((sum, one) => sum + one.records.length, 0);
+    const records = batch.reduce((sum, one) => sum + one.events.length, 0);
     const call = this.#note('append', records);
     this.#underWay++;
     return this.#answer(call, this.#options.appendDelay ?? 0, () => {

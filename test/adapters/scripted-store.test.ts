@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { rejection } from '../support/errors.ts';
 
 function batch(expectedSeq: number): readonly StreamAppend[] {
-  const record = { stream: 'a', seq: expectedSeq + 1, type: 'T', at: 0, schemaVersion: 1, payload: null };
-  return [{ stream: 'a', expectedSeq, epoch: 1, records: [record] }];
+  const events = [{ seq: expectedSeq + 1, type: 'T', at: 0 }];
+  return [{ stream: 'a', expectedSeq, epoch: 1, events, versions: {} }];
 }
 
 function setUp(

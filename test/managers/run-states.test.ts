@@ -48,7 +48,7 @@ async function managerOf(store: EventStore, plan: CompiledPlan): Promise<Alone> 
 }
 
 function write(manager: PersistenceManager, events: readonly RunEvent[]): void | Promise<void> {
-  return manager.append([{ stream: streamOf('run-1'), events, key: undefined }]);
+  return manager.append([manager.appendOf(streamOf('run-1'), events)]);
 }
 
 /** A run that was led to its end; `onStep` sees it whenever a command was carried out. */

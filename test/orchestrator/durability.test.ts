@@ -19,7 +19,7 @@ class NotingStore extends MemoryStore {
   override append(batch: readonly StreamAppend[]): void {
     super.append(batch);
     this.batches.push(
-      batch.flatMap(({ records }) => records.map(({ payload }) => nameOf(payload as RunEvent))),
+      batch.flatMap(({ events }) => events.map((event) => nameOf(event as RunEvent))),
     );
   }
 }

@@ -182,7 +182,8 @@ describe('somebody else at the store', () => {
         stream,
         expectedSeq: 3,
         epoch: 1,
-        records: [{ stream, seq: 4, type: event.type, at: 0, schemaVersion: 1, payload: event }],
+        events: [event],
+        versions: {},
       },
     ]);
     gate.open();

@@ -1,21 +1,23 @@
 import { OrchestratorError } from '../../model/errors.ts';
-import type {
-  CheckpointInfo,
-  CheckpointRecord,
-  EventRecord,
-  EventStore,
-  ListRequest,
-  ReadRequest,
-  StreamAppend,
-  StreamInfo,
+import {
+  type CheckpointInfo,
+  type CheckpointRecord,
+  type EventRecord,
+  type EventStore,
+  type ListRequest,
+  type LoggedEvent,
+  type ReadRequest,
+  type SchemaVersions,
+  type StreamAppend,
+  type StreamInfo,
+  toRecord,
 } from '../../ports/event-store.ts';
 
-/** The records of a stream, a column for each field: a million small objects would cost twice as much. */
+/** The events of a stream as they came: a record is made of one only for whoever reads it. */
 interface Stream {
-  readonly types: string[];
-  readonly times: number[];
-  readonly versions: number[];
-  readonly payloads: unknown[];
+  readonly events: LoggedEvent[];
+  /** The table of versions of the events from `from` on; there is another one only after an upgrade in this process. */
+  readonly versions: { readonly from: number; readonly table: SchemaVersions }[];
 }
 
 /**
@@ -44,18 +46,19 @@ export class MemoryStore implements EventStore {
     const found = this.#streams.get(stream);
     if (found === undefined) return [];
     const records: EventRecord[] = [];
-    const end = Math.min(found.payloads.length, fromSeq - 1 + limit);
-    for (let i = fromSeq - 1; i < end; i++) records.push(recordAt(stream, found, i));
+    const end = Math.min(found.events.length, fromSeq - 1 + limit);
+    for (let i = fromSeq - 1; i < end; i++)
+      records.push(toRecord(stream, found.events[i] as LoggedEvent, versionsAt(found, i)));
     return records;
   }
 
   list({ prefix, limit, after }: ListRequest): readonly StreamInfo[] {
     const found: StreamInfo[] = [];
     let passed = after === undefined;
-    for (const [stream, { types }] of this.#streams) {
+    for (const [stream, { events }] of this.#streams) {
       if (found.length >= limit) break;
       if (passed && stream.startsWith(prefix)) {
-        found.push({ stream, lastSeq: types.length, lastType: types[types.length - 1] as string });
+        found.push({ stream, lastSeq: events.length, lastType: events[events.length - 1]?.type as string });
       }
       if (stream === after) passed = true;
     }
@@ -129,10 +132,11 @@ export class MemoryStore implements EventStore {
   /** @param taken - the keys that earlier streams of the same batch want */
   #check(append: StreamAppend, taken: Set<string> | undefined): void {
     if (append.epoch !== this.#epoch) throw staleEpoch(append.epoch, this.#epoch, append.stream);
-    const lastSeq = this.#streams.get(append.stream)?.payloads.length ?? 0;
+    const lastSeq = this.#streams.get(append.stream)?.events.length ?? 0;
     if (append.expectedSeq !== lastSeq)
       throw conflict(`expected seq ${append.expectedSeq}, found ${lastSeq}`, append);
-    for (const key of append.uniqueKeys ?? []) {
+    if (append.uniqueKeys === undefined) return;
+    for (const key of append.uniqueKeys) {
       if (this.#keys.has(key) || taken?.has(key))
         throw conflict(`the key ${JSON.stringify(key)} is taken`, append);
       taken?.add(key);
@@ -142,16 +146,13 @@ export class MemoryStore implements EventStore {
   #write(append: StreamAppend): void {
     let stream = this.#streams.get(append.stream);
     if (stream === undefined) {
-      stream = { types: [], times: [], versions: [], payloads: [] };
+      stream = { events: [], versions: [{ from: 0, table: append.versions }] };
       this.#streams.set(append.stream, stream);
     }
-    for (let i = 0; i < append.records.length; i++) {
-      const { type, at, schemaVersion, payload } = append.records[i] as EventRecord;
-      stream.types.push(type);
-      stream.times.push(at);
-      stream.versions.push(schemaVersion);
-      stream.payloads.push(payload);
-    }
+    const { events, versions } = stream;
+    if (versions[versions.length - 1]?.table !== append.versions)
+      versions.push({ from: events.length, table: append.versions });
+    for (let i = 0; i < append.events.length; i++) events.push(append.events[i] as LoggedEvent);
     if (append.uniqueKeys !== undefined)
       for (const key of append.uniqueKeys) this.#keys.set(key, append.stream);
   }
@@ -165,13 +166,10 @@ function staleEpoch(epoch: number, current: number, stream: string): Orchestrato
   return conflict(`epoch ${epoch} is over, the current one is ${current}`, { stream });
 }
 
-function recordAt(name: string, stream: Stream, index: number): EventRecord {
-  return {
-    stream: name,
-    seq: index + 1,
-    type: stream.types[index] as string,
-    at: stream.times[index] as number,
-    schemaVersion: stream.versions[index] as number,
-    payload: stream.payloads[index],
-  };
+function versionsAt({ versions }: Stream, index: number): SchemaVersions {
+  for (let i = versions.length - 1; i > 0; i--) {
+    const { from, table } = versions[i] as Stream['versions'][number];
+    if (from <= index) return table;
+  }
+  return (versions[0] as Stream['versions'][number]).table;
 }

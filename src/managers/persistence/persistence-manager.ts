@@ -9,7 +9,7 @@
  * P2  An append covers all or nothing of its group.
  * P3  A store that answers at once is answered at once: no promise is made.
  */
-import { type RunEvent, schemaVersionOf } from '../../machine/events.ts';
+import { EVENT_SCHEMA_VERSIONS, type RunEvent } from '../../machine/events.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { EventRecord, EventStore, StreamAppend, StreamInfo } from '../../ports/event-store.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
@@ -23,15 +23,6 @@ import {
   RunStates,
 } from './run-states.ts';
 import type { SavedRun } from './saved-run.ts';
-
-/** The events of one run that are to be written together. */
-export interface RunAppend {
-  /** The stream of the run, from `streamOf`. */
-  readonly stream: string;
-  readonly events: readonly RunEvent[];
-  /** A key that no other run of this store may have. */
-  readonly key: string | undefined;
-}
 
 /** Streams of runs begin with this. */
 export const RUN_STREAM_PREFIX = 'run:';
@@ -79,7 +70,7 @@ export class PersistenceManager {
       history: this.#history,
       checkpoints: this.#checkpoints,
       context: () => this.#context,
-      append: (runId, events) => this.append([{ stream: streamOf(runId), events, key: undefined }]),
+      append: (runId, events) => this.append([this.appendOf(streamOf(runId), events)]),
     });
   }
 
@@ -186,13 +177,10 @@ export class PersistenceManager {
   }
 
   /** @internal Writes a group of events; returns nothing, or resolves, when they are durable. A store may answer with anything. */
-  append(group: readonly RunAppend[]): Promise<void> | undefined {
+  append(group: readonly StreamAppend[]): Promise<void> | undefined {
     // The loop has one append under way at most; a fork is written between two of them.
     if (this.#underWay !== undefined) return this.#underWay.then(() => this.append(group));
-    const written =
-      group.length === 1
-        ? this.#store.append([this.#streamAppend(group[0] as RunAppend)])
-        : this.#store.append(group.map((append) => this.#streamAppend(append)));
+    const written = this.#store.append(group);
     return typeof written?.then === 'function' ? this.#follow(written) : undefined;
   }
 
@@ -252,21 +240,21 @@ export class PersistenceManager {
     return this.#store.remove(runIds.map((runId) => RUN_STREAM_PREFIX + runId));
   }
 
-  #streamAppend({ stream, events, key }: RunAppend): StreamAppend {
-    const records: EventRecord[] = new Array(events.length);
-    for (let i = 0; i < events.length; i++) records[i] = toRecord(stream, events[i] as RunEvent);
-    const append = { stream, expectedSeq: (events[0] as RunEvent).seq - 1, epoch: this.#epoch, records };
-    return key === undefined ? append : { ...append, uniqueKeys: [key] };
+  /**
+   * @internal What the stream of a run is to get in an append.
+   * @param stream - from `streamOf`
+   * @param events - the next ones of the run, at least one
+   */
+  appendOf(stream: string, events: readonly RunEvent[]): StreamAppend {
+    const first = events[0] as RunEvent;
+    const key = first.type === 'RunCreated' ? first.key : undefined;
+    return {
+      stream,
+      expectedSeq: first.seq - 1,
+      epoch: this.#epoch,
+      events,
+      versions: EVENT_SCHEMA_VERSIONS,
+      uniqueKeys: key === undefined ? undefined : [key],
+    };
   }
-}
-
-function toRecord(stream: string, event: RunEvent): EventRecord {
-  return {
-    stream,
-    seq: event.seq,
-    type: event.type,
-    at: event.at,
-    schemaVersion: schemaVersionOf(event.type),
-    payload: event,
-  };
 }

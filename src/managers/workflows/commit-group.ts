@@ -10,7 +10,7 @@
 import { Batch, type Sink } from '../../base/batch.ts';
 import type { RunEvent } from '../../machine/events.ts';
 import type { Instruction } from '../../machine/instructions.ts';
-import type { RunAppend } from '../persistence/persistence-manager.ts';
+import type { StreamAppend } from '../../ports/event-store.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
 
 /** What of one run was decided and not written. */
@@ -66,10 +66,10 @@ export class CommitGroup implements Sink<RunEvent> {
   }
 
   /** What is to be written, by run. */
-  appends(): readonly RunAppend[] {
+  appends(appendOf: (stream: string, events: readonly RunEvent[]) => StreamAppend): readonly StreamAppend[] {
     const { size } = this.#runs;
     // Mostly there is one run, and all events are its own.
-    if (size === 1) return [appendOf(this.#runs.at(0), this.#events.toArray())];
+    if (size === 1) return [appendOf(this.#runs.at(0).stream, this.#events.toArray())];
     const byRun: RunEvent[][] = new Array(size);
     const filled = new Int32Array(size);
     for (let r = 0; r < size; r++) {
@@ -83,7 +83,7 @@ export class CommitGroup implements Sink<RunEvent> {
       (byRun[r] as RunEvent[])[at] = this.#events.at(e);
       filled[r] = at + 1;
     }
-    return byRun.map((events, r) => appendOf(this.#runs.at(r), events));
+    return byRun.map((events, r) => appendOf(this.#runs.at(r).stream, events));
   }
 
   /** Calls back for each event with its run, in the order of decision. */
@@ -174,9 +174,4 @@ export class CommitGroup implements Sink<RunEvent> {
 /** One failure is most likely that of the store, several in a row may be that of the run. */
 function isSuspect(run: LiveRun): boolean {
   return run.failedAppends > 1;
-}
-
-function appendOf(run: LiveRun, events: readonly RunEvent[]): RunAppend {
-  const first = events[0];
-  return { stream: run.stream, events, key: first?.type === 'RunCreated' ? first.key : undefined };
 }

@@ -21,6 +21,7 @@ import { pathIn, peekDetails, pointAt } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
+import type { StreamAppend } from '../../ports/event-store.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
 import { CommitGroup } from './commit-group.ts';
 import { Inbox } from './inbox.ts';
@@ -43,6 +44,8 @@ export class RunLoop {
   readonly #inbox = new Inbox();
   readonly #isDue = (): boolean => this.#parts.turn.isDue();
   readonly #decideOne = (envelope: Envelope): void => this.#decide(envelope);
+  readonly #appendOf = (stream: string, events: readonly RunEvent[]): StreamAppend =>
+    this.#parts.persistence.appendOf(stream, events);
   #gathering = new CommitGroup();
   #spare = new CommitGroup();
   #isDraining = false;
@@ -248,7 +251,7 @@ export class RunLoop {
     const group = this.#takeGroup();
     let written: undefined | Promise<void>;
     try {
-      const appends = group.appends();
+      const appends = group.appends(this.#appendOf);
       if (appends.length > 0) written = this.#parts.persistence.append(appends);
     } catch (error) {
       this.#fail(group, error);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { EventRecord, EventStore, MaybePromise } from '../../ports/event-store.ts';
+import type { EventRecord, EventStore, LoggedEvent, MaybePromise } from '../../ports/event-store.ts';
 import { checkpoints } from './checkpoint-tests.ts';
 import { CONFLICT, Probe, recordOf, type Test } from './store-probe.ts';
 import { codeOf, type SuiteRunner } from './suite-runner.ts';
@@ -80,7 +80,7 @@ function appendAndRead(test: Test): void {
   test('does not look again at what the writer gave it', async (probe) => {
     const batch = probe.batch('a', 0, 2);
     await probe.append(batch);
-    (batch.records as EventRecord[]).pop();
+    (batch.events as LoggedEvent[]).pop();
     assert.deepEqual(await probe.seqs('a'), [1, 2]);
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { EventRecord, EventStore, StreamAppend } from '../../ports/event-store.ts';
+import type { EventRecord, EventStore, LoggedEvent, SchemaVersions, StreamAppend } from '../../ports/event-store.ts';
 import { codeOf } from './suite-runner.ts';
 
 export const CONFLICT = 'STORE_CONFLICT';
@@ -18,8 +18,8 @@ export class Probe {
   }
 
   batch(stream: string, expectedSeq: number, count = 1, uniqueKeys?: readonly string[]): StreamAppend {
-    const records = Array.from({ length: count }, (_, i) => recordOf(stream, expectedSeq + 1 + i));
-    const append = { stream, expectedSeq, epoch: this.epoch, records };
+    const events = Array.from({ length: count }, (_, i) => eventOf(expectedSeq + 1 + i));
+    const append = { stream, expectedSeq, epoch: this.epoch, events, versions: versionsOf(events) };
     return uniqueKeys === undefined ? append : { ...append, uniqueKeys };
   }
 
@@ -42,11 +42,17 @@ export class Probe {
 
 /** A record that differs in every field from all others. */
 export function recordOf(stream: string, seq: number): EventRecord {
-  const payload = {
-    type: `T${seq}`,
-    seq,
-    at: 1_000 + seq,
-    nested: { list: [1, 'two', null, { three: 3.5 }], text: 'ü€😀' },
-  };
-  return { stream, seq, type: `T${seq}`, at: 1_000 + seq, schemaVersion: 1 + (seq % 3), payload };
+  const payload = eventOf(seq);
+  return { stream, seq, type: payload.type, at: payload.at, schemaVersion: 1 + (seq % 3), payload };
+}
+
+function eventOf(seq: number): LoggedEvent {
+  const nested = { list: [1, 'two', null, { three: 3.5 }], text: 'ü€😀' };
+  return { type: `T${seq}`, seq, at: 1_000 + seq, nested } as LoggedEvent;
+}
+
+/** A table of its own for each append; the first version of a type is left out, as it may be. */
+function versionsOf(events: readonly LoggedEvent[]): SchemaVersions {
+  const later = events.filter(({ seq }) => seq % 3 > 0);
+  return Object.fromEntries(later.map(({ type, seq }) => [type, 1 + (seq % 3)]));
 }
