@@ -116,7 +116,7 @@ function reportSuccess(state: RunState, scope: ScopeState, index: number, comman
       state,
       scope,
       index,
-      { ...command, type: 'ReportFailure', failure: stop.reason, retry: true, random: 0 },
+      { type: 'ReportFailure', at, path, attempt, failure: stop.reason, retry: true, random: 0 },
       stop.cause,
       false,
     );

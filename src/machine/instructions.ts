@@ -3,8 +3,9 @@
  *
  * Who may make them: `react`. Who carries them out: the run loop.
  *
- * N1  `Schedule`, `Release`, `Hold` and `Unhold` are carried out at once, in memory, before the append.
+ * N1  `Schedule`, `Release`, `Reprioritise`, `Hold` and `Unhold` are carried out at once, in memory, before the append.
  * N2  All others are carried out after the event is durable, in the order of `seq`.
+ * N3  What every task brings about is handed over by a method of its own, so that no object is made for it.
  */
 import type { TaskFailure } from '../model/failure.ts';
 import type { StopCause } from './events.ts';
@@ -27,8 +28,6 @@ export interface Release extends AboutTask {
 export interface Dispatch extends AboutTask {
   readonly type: 'Dispatch';
   readonly attempt: number;
-  readonly timeoutAt: number | undefined;
-  readonly deadlineAt: number | undefined;
 }
 /** Abort the signal of the body, and give up on it after its grace. */
 export interface Abort extends AboutTask {
@@ -73,3 +72,35 @@ export type Instruction =
   | Hold
   | Unhold
   | EndRun;
+
+/** What most tasks never bring about. */
+export type RareInstruction = Exclude<Instruction, Schedule | Release | Dispatch>;
+
+/** Takes instructions, in their order. */
+export interface InstructionSink {
+  schedule(scope: ScopeState, index: number): void;
+  release(scope: ScopeState, index: number): void;
+  dispatch(scope: ScopeState, index: number, attempt: number): void;
+  push(instruction: RareInstruction): void;
+}
+
+/** Keeps instructions as they come. */
+export class InstructionList implements InstructionSink {
+  readonly all: Instruction[] = [];
+
+  schedule(scope: ScopeState, index: number): void {
+    this.all.push({ type: 'Schedule', scope, index });
+  }
+
+  release(scope: ScopeState, index: number): void {
+    this.all.push({ type: 'Release', scope, index });
+  }
+
+  dispatch(scope: ScopeState, index: number, attempt: number): void {
+    this.all.push({ type: 'Dispatch', scope, index, attempt });
+  }
+
+  push(instruction: RareInstruction): void {
+    this.all.push(instruction);
+  }
+}

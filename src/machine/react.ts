@@ -8,16 +8,15 @@
  * X3  `resume` gives for a state what the events that led to it have given and what is still to be done.
  */
 
-import type { Sink } from '../base/batch.ts';
 import { isRunFinished } from '../model/status.ts';
-import type { RunEvent, TaskStarted } from './events.ts';
-import type { Instruction } from './instructions.ts';
+import type { RunEvent } from './events.ts';
+import { type Instruction, InstructionList, type InstructionSink } from './instructions.ts';
 import { openAncestors } from './priorities.ts';
 import { locate, peekDetails, type RunState, type ScopeState } from './state.ts';
 import { CREATED, IN_PROGRESS, RETRYING } from './transitions.ts';
 
 /** Adds to `out` what is to be done because of an event that was just folded. */
-export function react(state: RunState, event: RunEvent, out: Sink<Instruction>): void {
+export function react(state: RunState, event: RunEvent, out: InstructionSink): void {
   switch (event.type) {
     case 'RunStarted':
       scheduleRoots(state, state.scopes[0] as ScopeState, out);
@@ -64,25 +63,25 @@ type TaskEvent = Exclude<
   }
 >;
 
-function reactToTask(state: RunState, event: TaskEvent, out: Sink<Instruction>): void {
+function reactToTask(state: RunState, event: TaskEvent, out: InstructionSink): void {
   locate(state, event.path);
   const scope = state.cursorScope;
   const index = state.cursorIndex;
   switch (event.type) {
     case 'TaskStarted':
-      out.push(dispatch(scope, index, event));
+      out.dispatch(scope, index, event.attempt);
       return;
     case 'TaskCompleted':
     case 'TaskFailed':
     case 'TaskCancelled':
-      out.push({ type: 'Release', scope, index });
+      out.release(scope, index);
       scheduleDependents(state, scope, index, out);
       return;
     case 'TaskSkipped':
       scheduleDependents(state, scope, index, out);
       return;
     case 'TaskRetryScheduled':
-      out.push({ type: 'Release', scope, index });
+      out.release(scope, index);
       out.push({
         type: 'RetryAt',
         scope,
@@ -99,27 +98,16 @@ function reactToTask(state: RunState, event: TaskEvent, out: Sink<Instruction>):
         out.push({ type: 'Reprioritise', scope, index: moved });
       return;
     case 'ConditionEvaluated':
-      if (event.result && event.failure === undefined) out.push({ type: 'Schedule', scope, index });
+      if (event.result && event.failure === undefined) out.schedule(scope, index);
   }
 }
 
-function dispatch(scope: ScopeState, index: number, event: TaskStarted): Instruction {
-  return {
-    type: 'Dispatch',
-    scope,
-    index,
-    attempt: event.attempt,
-    timeoutAt: event.timeoutAt,
-    deadlineAt: event.deadlineAt,
-  };
-}
-
-function scheduleRoots(state: RunState, scope: ScopeState, out: Sink<Instruction>): void {
+function scheduleRoots(state: RunState, scope: ScopeState, out: InstructionSink): void {
   for (let i = 0; i < scope.plan.size; i++) if (scope.unmet[i] === 0) ready(state, scope, i, out);
 }
 
 /** Schedules the dependents that waited for this task last; each is met here by the event that freed it. */
-function scheduleDependents(state: RunState, scope: ScopeState, index: number, out: Sink<Instruction>): void {
+function scheduleDependents(state: RunState, scope: ScopeState, index: number, out: InstructionSink): void {
   const { plan } = scope;
   const end = plan.dependentStart[index + 1] as number;
   for (let e = plan.dependentStart[index] as number; e < end; e++) {
@@ -129,27 +117,28 @@ function scheduleDependents(state: RunState, scope: ScopeState, index: number, o
   }
 }
 
-function ready(state: RunState, scope: ScopeState, index: number, out: Sink<Instruction>): void {
+function ready(state: RunState, scope: ScopeState, index: number, out: InstructionSink): void {
   if (state.halted || state.cancelReason !== undefined) return;
   const asks =
     scope.plan.tasks[index]?.policies.when !== undefined &&
     peekDetails(scope, index)?.condition === undefined;
-  out.push(asks ? { type: 'EvaluateCondition', scope, index } : { type: 'Schedule', scope, index });
+  if (asks) out.push({ type: 'EvaluateCondition', scope, index });
+  else out.schedule(scope, index);
 }
 
 /** What is to be done for a state that was read from a store: everything that is open, in order of position. */
 export function resume(state: RunState): readonly Instruction[] {
-  const out: Instruction[] = [];
-  if (state.seq === 0 || isRunFinished(state.status)) return out;
+  const out = new InstructionList();
+  if (state.seq === 0 || isRunFinished(state.status)) return out.all;
   if (state.status === 'paused') out.push({ type: 'Hold' });
   for (const scope of state.scopes) {
     if (scope.open === 0) continue;
     for (let i = 0; i < scope.plan.size; i++) resumeTask(state, scope, i, out);
   }
-  return out;
+  return out.all;
 }
 
-function resumeTask(state: RunState, scope: ScopeState, index: number, out: Sink<Instruction>): void {
+function resumeTask(state: RunState, scope: ScopeState, index: number, out: InstructionSink): void {
   const details = peekDetails(scope, index);
   switch (scope.status[index]) {
     case CREATED:
@@ -166,14 +155,7 @@ function resumeTask(state: RunState, scope: ScopeState, index: number, out: Sink
       return;
     case IN_PROGRESS:
       if (details !== undefined && details.openScopes > 0) return;
-      out.push({
-        type: 'Dispatch',
-        scope,
-        index,
-        attempt: scope.attempts[index] as number,
-        timeoutAt: undefined,
-        deadlineAt: details?.deadlineAt,
-      });
+      out.dispatch(scope, index, scope.attempts[index] as number);
       if (details?.stop !== undefined) out.push({ type: 'Abort', scope, index, ...details.stop });
   }
 }

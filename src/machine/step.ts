@@ -16,7 +16,7 @@ import { decide } from './decide.ts';
 import { isRefusal } from './decision.ts';
 import type { RunEvent } from './events.ts';
 import { evolve } from './evolve.ts';
-import type { Instruction } from './instructions.ts';
+import type { InstructionSink } from './instructions.ts';
 import { react } from './react.ts';
 import type { RunState, ScopeState } from './state.ts';
 
@@ -31,7 +31,7 @@ export function step(
   state: RunState,
   command: RunCommand,
   events: Sink<RunEvent>,
-  instructions: Sink<Instruction>,
+  instructions: InstructionSink,
 ): Refusal | undefined {
   const refusal = apply(state, command, events, instructions, undefined);
   if (refusal !== undefined) return refusal;
@@ -44,7 +44,7 @@ function apply(
   state: RunState,
   command: RunCommand,
   events: Sink<RunEvent>,
-  instructions: Sink<Instruction>,
+  instructions: InstructionSink,
   pending: RunCommand[] | undefined,
 ): Refusal | undefined {
   const decision = decide(state, command);
@@ -71,7 +71,7 @@ function settle(
   state: RunState,
   stack: RunCommand[],
   events: Sink<RunEvent>,
-  instructions: Sink<Instruction>,
+  instructions: InstructionSink,
 ): void {
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const refusal = apply(state, next, events, instructions, stack);
@@ -84,7 +84,7 @@ function finishIfDone(
   state: RunState,
   at: number,
   events: Sink<RunEvent>,
-  instructions: Sink<Instruction>,
+  instructions: InstructionSink,
 ): void {
   if ((state.scopes[0] as ScopeState).open > 0 || isRunFinished(state.status) || state.seq === 0) return;
   const refusal = apply(state, { type: 'FinishRun', at }, events, instructions, undefined);

@@ -148,6 +148,7 @@ function composeRunning(
     services,
     graceMs: options.cancelGraceMs,
     submit,
+    post: (envelope) => loop.post(envelope),
     wake,
   });
   const reloader = new Reloader({

@@ -162,7 +162,8 @@ describe('resume', () => {
   it('keeps the end of the whole time of a task', () => {
     const limited = plan([{ ...t('a'), totalTimeout: 1_000, retry: { maxAttempts: 2, delay: 100 } }]);
     const { state } = given(limited, startRun, { ...start('a'), at: 5_000 });
-    expect(resume(state)).toEqual([expect.objectContaining({ type: 'Dispatch', deadlineAt: 6_000 })]);
+    expect(resume(state)).toEqual([expect.objectContaining({ type: 'Dispatch', attempt: 1 })]);
+    expect(state.scopes[0]?.details.get(0)?.deadlineAt).toBe(6_000);
     const later = given(limited, startRun, { ...start('a'), at: 5_000 }, fail('a')).state;
     expect(resume(later)).toEqual([expect.objectContaining({ type: 'RetryAt', deadlineAt: 6_000 })]);
   });

@@ -6,7 +6,7 @@
 import { expect } from 'vitest';
 import type { Refusal, RunCommand } from '../../src/machine/commands.ts';
 import type { RunEvent, RunEventType } from '../../src/machine/events.ts';
-import type { Instruction } from '../../src/machine/instructions.ts';
+import { type Instruction, InstructionList } from '../../src/machine/instructions.ts';
 import { checkInvariants } from '../../src/machine/invariants.ts';
 import { initialState, pathIn, type RunState } from '../../src/machine/state.ts';
 import { step } from '../../src/machine/step.ts';
@@ -43,8 +43,9 @@ export class Lead {
     this.#at = ask.at ?? this.#at + 10;
     const before = printState(this.state);
     const events: RunEvent[] = [];
-    const instructions: Instruction[] = [];
-    const refusal = step(this.state, { ...ask, at: this.#at } as RunCommand, events, instructions);
+    const list = new InstructionList();
+    const refusal = step(this.state, { ...ask, at: this.#at } as RunCommand, events, list);
+    const instructions = list.all;
     if (refusal !== undefined) {
       expect(printState(this.state), 'a refused command changes nothing').toBe(before);
       expect([...events, ...instructions]).toEqual([]);

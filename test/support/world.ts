@@ -4,7 +4,7 @@
  */
 import type { Refusal, RunCommand } from '../../src/machine/commands.ts';
 import type { RunEvent } from '../../src/machine/events.ts';
-import type { Instruction } from '../../src/machine/instructions.ts';
+import { type Instruction, InstructionList } from '../../src/machine/instructions.ts';
 import { resume } from '../../src/machine/react.ts';
 import { replay, type StoredEvent } from '../../src/machine/replay.ts';
 import { initialState, pathIn, type RunState } from '../../src/machine/state.ts';
@@ -53,8 +53,9 @@ export class World {
   /** Gives a command and does what it brings about. */
   ask(ask: Ask): Told {
     const events: RunEvent[] = [];
-    const instructions: Instruction[] = [];
-    const refusal = step(this.state, { ...ask, at: ask.at ?? this.at } as RunCommand, events, instructions);
+    const list = new InstructionList();
+    const refusal = step(this.state, { ...ask, at: ask.at ?? this.at } as RunCommand, events, list);
+    const instructions = list.all;
     this.log.push(...events);
     for (const instruction of instructions) this.#obey(instruction, true);
     for (const event of events) this.#notice(event);

@@ -14,8 +14,8 @@
 import { isPrimitive } from '../../base/values.ts';
 import type { RunCommand, StopTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
-import type { Abort, Dispatch, RetryAt } from '../../machine/instructions.ts';
-import { pathIn } from '../../machine/state.ts';
+import type { Abort, RetryAt } from '../../machine/instructions.ts';
+import { pathIn, peekDetails } from '../../machine/state.ts';
 import { RETRYING } from '../../machine/transitions.ts';
 import type { ErrorCode } from '../../model/error-codes.ts';
 import { OrchestratorError } from '../../model/errors.ts';
@@ -31,7 +31,7 @@ import { Attempt, type AttemptServices, takeIn } from './attempt.ts';
 import { Bodies } from './bodies.ts';
 import { forget } from './evaluate-condition.ts';
 import type { Handlers } from './handlers.ts';
-import type { LiveRun } from './live-run.ts';
+import type { Envelope, LiveRun } from './live-run.ts';
 
 /** What an attempt manager is made of. */
 export interface AttemptManagerParts {
@@ -45,6 +45,8 @@ export interface AttemptManagerParts {
   /** How long a body that was told to stop may take to end. */
   readonly graceMs: number;
   readonly submit: (run: LiveRun, command: RunCommand) => void;
+  /** The same for a command that is in its envelope. */
+  readonly post: (envelope: Envelope) => void;
   /** Called when tasks may have become able to start. */
   readonly wake: () => void;
 }
@@ -81,12 +83,11 @@ export class AttemptManager {
     return this.#running;
   }
 
-  /** Prepares a dispatch; the invocation is to be given to `submit` with the others of the same turn. */
-  prepare(run: LiveRun, { scope, index, attempt, deadlineAt }: Dispatch): Attempt | undefined {
-    const ticket = run.ticketOf(scope, index);
-    if (ticket === undefined || ticket.phase === 'over' || this.#closed) return undefined;
+  /** Prepares the body of a ticket whose start is durable; it is to be given to `submit` with the others of the same turn. */
+  prepare(run: LiveRun, ticket: Ticket): Attempt | undefined {
+    if (ticket.phase === 'over' || this.#closed) return undefined;
+    const { scope, index } = ticket;
     const task = scope.plan.tasks[index] as AnyTask;
-    ticket.attempt = attempt;
     ticket.phase = 'running';
     const invocation = new Attempt(
       run,
@@ -98,6 +99,7 @@ export class AttemptManager {
     this.#running++;
     ticket.invocation = invocation;
     const { timeoutMs, heartbeatMs } = task.policies;
+    const deadlineAt = peekDetails(scope, index)?.deadlineAt;
     // Not by what the event says: a body that is run again after a reload has all its time again.
     if (timeoutMs !== undefined || deadlineAt !== undefined || heartbeatMs !== undefined) {
       this.#watchTime(invocation, task, deadlineAt);
@@ -288,14 +290,8 @@ export class AttemptManager {
       }
     }
     attempt.reported = true;
-    const { path } = attempt;
-    this.#parts.submit(attempt.liveRun, {
-      type: 'ReportSuccess',
-      at: 0,
-      path,
-      attempt: attempt.attempt,
-      output,
-    });
+    attempt.output = output;
+    this.#parts.post(attempt);
   }
 
   #fail(attempt: Attempt, thrown: unknown): void {

@@ -1,13 +1,15 @@
 /**
- * One attempt as its executor and its handler see it.
+ * One attempt as its executor and its handler see it, and, when its body has ended well, the report of that.
  *
  * Owns: nothing; it looks at the ticket and the run. Who may call it: executors take it as an invocation,
- * handlers get its context.
+ * handlers get its context, the loop takes it as a command.
  *
  * AT1  What a handler may never ask for is made only when it asks: signal, dependencies, log, clock.
  * AT2  Every field of the context works when it is taken out of the context.
+ * AT3  It is given to the loop once, with its output: a report of its own would be one more object for every task.
  */
 import { copyGuarded, guardValue } from '../../base/values.ts';
+import type { ReportSuccess } from '../../machine/commands.ts';
 import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
 import { checkDuration, sentence } from '../../model/checks.ts';
@@ -27,7 +29,7 @@ import type { Executor, Invocation } from '../../ports/executor.ts';
 import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
 import { heldLocks } from './held-locks.ts';
-import type { LiveRun } from './live-run.ts';
+import type { Envelope, LiveRun } from './live-run.ts';
 
 /** What an attempt can ask of the world. */
 export interface AttemptServices {
@@ -42,7 +44,11 @@ export interface AttemptServices {
   readonly locks: NestedLocks;
 }
 
-export class Attempt implements Invocation {
+export class Attempt implements Invocation, Envelope, ReportSuccess {
+  readonly type = 'ReportSuccess';
+  /** When the report was decided. */
+  at = 0;
+  output: unknown;
   readonly liveRun: LiveRun;
   readonly ticket: Ticket;
   readonly path: string;
@@ -77,6 +83,22 @@ export class Attempt implements Invocation {
 
   get runId(): string {
     return this.liveRun.runId;
+  }
+
+  get command(): ReportSuccess {
+    return this;
+  }
+
+  get acknowledge(): undefined {
+    return undefined;
+  }
+
+  get repeated(): boolean {
+    return false;
+  }
+
+  get refusal(): undefined {
+    return undefined;
   }
 
   get task(): AnyTask {

@@ -9,9 +9,13 @@
  */
 import { Batch, type Sink } from '../../base/batch.ts';
 import type { RunEvent } from '../../machine/events.ts';
-import type { Instruction } from '../../machine/instructions.ts';
+import type { RareInstruction } from '../../machine/instructions.ts';
 import type { StreamAppend } from '../../ports/event-store.ts';
+import type { Ticket } from '../scheduling/ticket.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
+
+/** What has to wait until it is durable: the body of a ticket that is to be run, or an instruction. */
+export type Effect = Ticket | RareInstruction;
 
 /** What of one run was decided and not written. */
 export interface Unwritten {
@@ -24,7 +28,7 @@ export class CommitGroup implements Sink<RunEvent> {
   readonly #events = new Batch<RunEvent>();
   readonly #owners = new Batch<LiveRun>();
   readonly #envelopes = new Batch<Envelope>();
-  readonly #effects = new Batch<Instruction>();
+  readonly #effects = new Batch<Effect>();
   readonly #effectOwners = new Batch<LiveRun>();
   #current: LiveRun | undefined;
 
@@ -60,8 +64,8 @@ export class CommitGroup implements Sink<RunEvent> {
     this.#envelopes.push(envelope);
   }
 
-  addEffect(run: LiveRun, instruction: Instruction): void {
-    this.#effects.push(instruction);
+  addEffect(run: LiveRun, effect: Effect): void {
+    this.#effects.push(effect);
     this.#effectOwners.push(run);
   }
 
@@ -99,7 +103,7 @@ export class CommitGroup implements Sink<RunEvent> {
     for (let e = 0; e < this.#envelopes.size; e++) visit(this.#envelopes.at(e));
   }
 
-  eachEffect(visit: (run: LiveRun, instruction: Instruction) => void): void {
+  eachEffect(visit: (run: LiveRun, effect: Effect) => void): void {
     for (let e = 0; e < this.#effects.size; e++) visit(this.#effectOwners.at(e), this.#effects.at(e));
   }
 
@@ -127,7 +131,7 @@ export class CommitGroup implements Sink<RunEvent> {
     const isTaken = (run: LiveRun): boolean => (sound ? !isSuspect(run) : run === first);
     const taken = new CommitGroup();
     this.eachEvent((event, run) => isTaken(run) && taken.open(run).push(event));
-    this.eachEnvelope((envelope) => isTaken(envelope.run) && taken.addEnvelope(envelope));
+    this.eachEnvelope((envelope) => isTaken(envelope.liveRun) && taken.addEnvelope(envelope));
     this.eachEffect((run, effect) => isTaken(run) && taken.addEffect(run, effect));
     this.#keep((run) => !isTaken(run));
     return taken;
@@ -138,7 +142,7 @@ export class CommitGroup implements Sink<RunEvent> {
     const taken = new Map<LiveRun, { events: RunEvent[]; envelopes: Envelope[] }>();
     for (const run of runs) taken.set(run, { events: [], envelopes: [] });
     this.eachEvent((event, run) => taken.get(run)?.events.push(event));
-    this.eachEnvelope((envelope) => taken.get(envelope.run)?.envelopes.push(envelope));
+    this.eachEnvelope((envelope) => taken.get(envelope.liveRun)?.envelopes.push(envelope));
     this.#keep((run) => !taken.has(run));
     for (const run of runs) if (run.group === this) run.group = undefined;
     return taken;
@@ -149,7 +153,7 @@ export class CommitGroup implements Sink<RunEvent> {
     let place = 0;
     this.#events.keep(() => stays(this.#owners.at(place++)));
     this.#owners.keep(stays);
-    this.#envelopes.keep((envelope) => stays(envelope.run));
+    this.#envelopes.keep((envelope) => stays(envelope.liveRun));
     place = 0;
     this.#effects.keep(() => stays(this.#effectOwners.at(place++)));
     this.#effectOwners.keep(stays);

@@ -9,10 +9,18 @@
  */
 import { Batch } from '../../base/batch.ts';
 import type { RunCommand } from '../../machine/commands.ts';
-import type { EvaluateCondition, Instruction } from '../../machine/instructions.ts';
+import type {
+  EvaluateCondition,
+  Instruction,
+  InstructionSink,
+  RareInstruction,
+} from '../../machine/instructions.ts';
+import type { ScopeState } from '../../machine/state.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
+import { Ticket } from '../scheduling/ticket.ts';
 import type { Attempt } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
+import type { CommitGroup, Effect } from './commit-group.ts';
 import { evaluateCondition } from './evaluate-condition.ts';
 import type { LiveRun } from './live-run.ts';
 import { holdRun, unholdRun } from './run-hold.ts';
@@ -26,72 +34,109 @@ export interface InstructionRunnerParts {
   readonly onEnd: (run: LiveRun) => void;
 }
 
-export class InstructionRunner {
+export class InstructionRunner implements InstructionSink {
   readonly #parts: InstructionRunnerParts;
   readonly #starting = new Batch<Attempt>();
   /** How many of them were handed over. */
   #handedOver = 0;
+  /** Whose instructions are being taken, and where to what has to wait goes. */
+  #run: LiveRun | undefined;
+  #group: CommitGroup | undefined;
 
   constructor(parts: InstructionRunnerParts) {
     this.#parts = parts;
   }
 
-  /** Does what concerns memory alone; returns `false` for what has to wait until it is durable. */
-  atOnce(run: LiveRun, instruction: Instruction): boolean {
+  /** The instructions that come next are about this run; what has to wait until it is durable goes into the group. */
+  take(run: LiveRun, group: CommitGroup): this {
+    this.#run = run;
+    this.#group = group;
+    return this;
+  }
+
+  schedule(scope: ScopeState, index: number): void {
+    const run = this.#run as LiveRun;
+    if (run.isHeld) {
+      run.held.push({ scope, index });
+      return;
+    }
+    const { scheduler } = this.#parts;
+    const ticket = scheduler.createTicket(run, scope, index);
+    run.setTicket(scope, index, ticket);
+    scheduler.enqueue(ticket);
+  }
+
+  release(scope: ScopeState, index: number): void {
+    const run = this.#run as LiveRun;
+    const ticket = run.ticketOf(scope, index);
+    if (ticket === undefined) return;
+    this.#parts.attempts.end(ticket);
+    run.setTicket(scope, index, undefined);
+  }
+
+  dispatch(scope: ScopeState, index: number, attempt: number): void {
+    const run = this.#run as LiveRun;
+    const ticket = run.ticketOf(scope, index);
+    if (ticket === undefined) return;
+    ticket.attempt = attempt;
+    (this.#group as CommitGroup).addEffect(run, ticket);
+  }
+
+  push(instruction: RareInstruction): void {
+    const run = this.#run as LiveRun;
     const { scheduler } = this.#parts;
     switch (instruction.type) {
-      case 'Schedule': {
-        const { scope, index } = instruction;
-        if (run.isHeld) {
-          run.held.push({ scope, index });
-          return true;
-        }
-        const ticket = scheduler.createTicket(run, scope, index);
-        run.setTicket(scope, index, ticket);
-        scheduler.enqueue(ticket);
-        return true;
-      }
-      case 'Release': {
-        const ticket = run.ticketOf(instruction.scope, instruction.index);
-        if (ticket === undefined) return true;
-        this.#parts.attempts.end(ticket);
-        run.setTicket(instruction.scope, instruction.index, undefined);
-        return true;
-      }
       case 'Reprioritise': {
         const ticket = run.ticketOf(instruction.scope, instruction.index);
         if (ticket !== undefined)
           run.setTicket(instruction.scope, instruction.index, scheduler.requeue(ticket));
-        return true;
+        return;
       }
       case 'Hold':
         holdRun(run, scheduler);
-        return true;
+        return;
       case 'Unhold':
         unholdRun(run, scheduler);
-        return true;
+        return;
       default:
-        return false;
+        (this.#group as CommitGroup).addEffect(run, instruction);
+    }
+  }
+
+  /** Takes an instruction that no event of this turn gave. */
+  accept(instruction: Instruction): void {
+    switch (instruction.type) {
+      case 'Schedule':
+        this.schedule(instruction.scope, instruction.index);
+        return;
+      case 'Release':
+        this.release(instruction.scope, instruction.index);
+        return;
+      case 'Dispatch':
+        this.dispatch(instruction.scope, instruction.index, instruction.attempt);
+        return;
+      default:
+        this.push(instruction);
     }
   }
 
   /** Does what had to wait; bodies are started by `flush`. */
-  readonly afterDurable = (run: LiveRun, instruction: Instruction): void => {
+  readonly afterDurable = (run: LiveRun, effect: Effect): void => {
     const { attempts } = this.#parts;
-    switch (instruction.type) {
-      case 'Dispatch': {
-        const attempt = attempts.prepare(run, instruction);
-        if (attempt !== undefined) this.#starting.push(attempt);
-        return;
-      }
+    if (effect instanceof Ticket) {
+      const attempt = attempts.prepare(run, effect);
+      if (attempt !== undefined) this.#starting.push(attempt);
+      return;
+    }
+    switch (effect.type) {
       case 'Abort':
-        attempts.abort(run, instruction);
+        attempts.abort(run, effect);
         return;
       case 'RetryAt':
-        attempts.retryAt(run, instruction);
+        attempts.retryAt(run, effect);
         return;
       case 'EvaluateCondition':
-        this.#evaluate(run, instruction);
+        this.#evaluate(run, effect);
         return;
       case 'EndRun':
         this.#parts.onEnd(run);

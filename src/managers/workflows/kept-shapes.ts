@@ -11,7 +11,7 @@
  */
 import { Batch } from '../../base/batch.ts';
 import type { RunEvent } from '../../machine/events.ts';
-import type { Instruction } from '../../machine/instructions.ts';
+import { InstructionList } from '../../machine/instructions.ts';
 import type { ScopeState } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { compile } from '../../model/compile.ts';
@@ -46,7 +46,7 @@ function examples(services: AttemptServices, executor: Executor): readonly unkno
     submission: 0,
   });
   const events = new Batch<RunEvent>();
-  const instructions = new Batch<Instruction>();
+  const instructions = new InstructionList();
   step(
     run.state,
     { type: 'StartRun', at: 0, workflowVersion: 1, input: undefined, priority: 0 },

@@ -26,11 +26,11 @@ export type Acknowledge = (refused: Refusal | OrchestratorError | undefined) => 
 
 /** A command on its way. */
 export interface Envelope {
-  readonly run: LiveRun;
+  readonly liveRun: LiveRun;
   readonly command: RunCommand;
   readonly acknowledge: Acknowledge | undefined;
   /** Whether it was decided before, on a state that could not be made durable. */
-  repeated: boolean;
+  readonly repeated: boolean;
   /** Why it was refused, when that is to be told as soon as what it was judged by is durable. */
   readonly refusal: Refusal | undefined;
 }

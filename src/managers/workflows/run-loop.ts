@@ -13,11 +13,10 @@
  * W6  The host's event loop gets a turn at least every 50 ms, as far as it is ours to give.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { Batch } from '../../base/batch.ts';
 import type { Refusal, RunCommand } from '../../machine/commands.ts';
 import type { RunEvent } from '../../machine/events.ts';
 import type { Instruction } from '../../machine/instructions.ts';
-import { pathIn, peekDetails, pointAt } from '../../machine/state.ts';
+import { pathIn, pointAt } from '../../machine/state.ts';
 import { step } from '../../machine/step.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
@@ -40,7 +39,6 @@ export class RunLoop {
   readonly #drain = (): void => this.#context.runInAsyncScope(this.#run, this);
   readonly #startTask = (ticket: Ticket): void => this.#start(ticket);
   readonly #publish = (event: RunEvent): void => this.#parts.hub.publish(event);
-  readonly #instructions = new Batch<Instruction>();
   readonly #inbox = new Inbox();
   readonly #isDue = (): boolean => this.#parts.turn.isDue();
   readonly #decideOne = (envelope: Envelope): void => this.#decide(envelope);
@@ -106,13 +104,22 @@ export class RunLoop {
 
   /** Gives a command to a run. It is decided in a later microtask, together with others. */
   submit(run: LiveRun, command: RunCommand, acknowledge?: Acknowledge): void {
-    this.#inbox.push({ run, command, acknowledge, repeated: false, refusal: undefined });
+    this.post({ liveRun: run, command, acknowledge, repeated: false, refusal: undefined });
+  }
+
+  /** The same for a command that is in its envelope. */
+  post(envelope: Envelope): void {
+    this.#inbox.push(envelope);
     this.wake();
   }
 
   /** Decides commands again that could not be made durable, before all others. */
   resubmit(envelopes: readonly Envelope[]): void {
-    this.#inbox.putFirst(envelopes.map((envelope) => ({ ...envelope, repeated: true, refusal: undefined })));
+    this.#inbox.putFirst(
+      envelopes.map(({ liveRun, command, acknowledge }) => {
+        return { liveRun, command, acknowledge, repeated: true, refusal: undefined };
+      }),
+    );
     this.wake();
   }
 
@@ -127,9 +134,8 @@ export class RunLoop {
 
   /** Carries out instructions that no event of this turn gave: those of a state that was read again. */
   carryOut(run: LiveRun, instructions: readonly Instruction[]): void {
-    for (const instruction of instructions) {
-      if (!this.#runner.atOnce(run, instruction)) this.#gathering.addEffect(run, instruction);
-    }
+    const runner = this.#runner.take(run, this.#gathering);
+    for (const instruction of instructions) runner.accept(instruction);
     this.wake();
   }
 
@@ -179,7 +185,7 @@ export class RunLoop {
   }
 
   #decide(envelope: Envelope): void {
-    const { run, command, acknowledge } = envelope;
+    const { liveRun: run, command, acknowledge } = envelope;
     if (run.lost !== undefined) {
       acknowledge?.(run.lost);
       return;
@@ -189,38 +195,32 @@ export class RunLoop {
       return;
     }
     command.at = this.#now;
-    const refusal = step(run.state, command, this.#gathering.open(run), this.#instructions);
+    const group = this.#gathering;
+    const refusal = step(run.state, command, group.open(run), this.#runner.take(run, group));
     if (refusal !== undefined) {
       if (acknowledge !== undefined) this.#refuse(envelope, acknowledge, refusal);
       return;
     }
-    this.#gathering.addEnvelope(envelope);
-    this.#settleInstructions(run);
+    group.addEnvelope(envelope);
   }
 
   /** A refusal is told once what it was judged by is durable: until then the world must not know of it. */
   #refuse(envelope: Envelope, acknowledge: Acknowledge, refused: Refusal): void {
-    const { run, command } = envelope;
+    const { liveRun: run, command } = envelope;
     const refusal = envelope.repeated && isAlreadyTrue(command, run) ? undefined : refused;
-    if (run.state.seq > run.durableSeq) this.#gathering.addEnvelope({ ...envelope, refusal });
+    if (run.state.seq > run.durableSeq)
+      this.#gathering.addEnvelope({ liveRun: run, command, acknowledge, repeated: envelope.repeated, refusal });
     else acknowledge(refusal);
   }
 
   /** Everything of a ticket was taken: its task starts. */
   #start(ticket: Ticket): void {
     const run = ticket.run as LiveRun;
-    const { scope, index, attempt } = ticket;
+    const { scope, index } = ticket;
+    const group = this.#gathering;
     if (ticket.started) {
       // After a reload: the log says that it has started, and its body was never run.
-      const dispatch = {
-        type: 'Dispatch',
-        scope,
-        index,
-        attempt,
-        timeoutAt: undefined,
-        deadlineAt: peekDetails(scope, index)?.deadlineAt,
-      } as const;
-      this.#gathering.addEffect(run, dispatch);
+      group.addEffect(run, ticket);
       return;
     }
     const path = pathIn(scope, index);
@@ -228,21 +228,11 @@ export class RunLoop {
     const command = this.#startCommand;
     command.at = this.#now;
     command.path = path;
-    const refusal = step(run.state, command, this.#gathering.open(run), this.#instructions);
+    const refusal = step(run.state, command, group.open(run), this.#runner.take(run, group));
     if (refusal !== undefined) {
       this.#parts.attempts.end(ticket);
       throw new OrchestratorError('INTERNAL', `a scheduled task could not start: ${refusal.message}`);
     }
-    this.#settleInstructions(run);
-  }
-
-  #settleInstructions(run: LiveRun): void {
-    const instructions = this.#instructions;
-    for (let i = 0; i < instructions.size; i++) {
-      const instruction = instructions.at(i);
-      if (!this.#runner.atOnce(run, instruction)) this.#gathering.addEffect(run, instruction);
-    }
-    instructions.clear();
   }
 
   /** Makes what was decided durable, unless an append is under way: then it gathers for the next one. */
