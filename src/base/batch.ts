@@ -6,6 +6,9 @@ export interface Sink<T> {
 /** More places than this are not kept for the next filling. */
 const KEPT_PLACES_MAX = 8_192;
 
+/** Up to so many items are copied one by one: a call into the engine costs more. */
+const SHORT = 16;
+
 /**
  * A list that is filled and emptied over and over. Unlike an array whose length is set to 0, it keeps its places,
  * so that filling it again allocates nothing.
@@ -49,11 +52,15 @@ export class Batch<T> implements Sink<T> {
 
   /** The items from one place to before another, as an array of their own. */
   slice(from: number, end: number): T[] {
-    return this.#items.slice(from, end) as T[];
+    const items = this.#items;
+    if (end - from > SHORT) return items.slice(from, end) as T[];
+    const part = new Array<T>(end - from);
+    for (let i = from; i < end; i++) part[i - from] = items[i] as T;
+    return part;
   }
 
   /** The items as an array of their own. */
   toArray(): T[] {
-    return this.#items.slice(0, this.#size) as T[];
+    return this.slice(0, this.#size);
   }
 }

@@ -23,7 +23,11 @@ function isSameTask(a: AnyTask, b: AnyTask): boolean {
   if (a.handlerRef?.name !== b.handlerRef?.name || a.handlerRef?.version !== b.handlerRef?.version)
     return false;
   // Functions count as equal: their source is no part of a version, only whether there is one.
-  return isSameValue(a.inputData, b.inputData) && isSameValue(a.policies, b.policies);
+  // Mostly it is the same object, and then not even a call is needed.
+  return (
+    (a.inputData === b.inputData || isSameValue(a.inputData, b.inputData)) &&
+    (a.policies === b.policies || isSameValue(a.policies, b.policies))
+  );
 }
 
 function areSameDependencies(a: readonly DependencySpec[], b: readonly DependencySpec[]): boolean {

@@ -163,6 +163,7 @@ function composeRunning(
   const loop: RunLoop = new RunLoop({
     clock,
     turn: new SystemTurn(),
+    isRealTime: clock instanceof SystemClock,
     persistence,
     scheduler,
     attempts,
@@ -225,6 +226,7 @@ function composeScheduling(
     wake,
     complain,
     holders,
+    asked: () => claims.asked,
     runs: runTable({ directory, loop, scheduler: () => scheduler }),
     nextSubmission: () => directory.nextSubmission(),
     onTurn: (watcher) => loop().onTurn(watcher),

@@ -1,7 +1,6 @@
 import { setOwn } from '../base/copy-guarded.ts';
-import { outputsOf } from '../machine/decide-scope.ts';
 import { pathIn, type ScopeState } from '../machine/state.ts';
-import { CANCELLED, FAILED } from '../machine/transitions.ts';
+import { CANCELLED, COMPLETED, FAILED } from '../machine/transitions.ts';
 import { readable } from '../managers/workflows/attempt.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { OrchestratorError } from '../model/errors.ts';
@@ -86,18 +85,21 @@ function errorOf(
 
 /** Outputs are gathered when they are first looked at: a run can have a million of them. */
 function lazyOutputs(root: ScopeState, undurable: Undurable): () => Readonly<Record<string, unknown>> {
-  let outputs: Record<string, unknown> | undefined;
+  let outputs: Readonly<Record<string, unknown>> | undefined;
   return () => {
-    if (outputs === undefined) {
-      outputs = { ...outputsOf(root) };
-      for (const id of Object.keys(outputs)) {
-        if (undurable.has(id)) delete outputs[id];
-        else setOwn(outputs, id, readable(outputs[id]));
-      }
-      Object.freeze(outputs);
-    }
+    outputs ??= Object.freeze(readableOutputs(root, undurable));
     return outputs;
   };
+}
+
+function readableOutputs(root: ScopeState, undurable: Undurable): Record<string, unknown> {
+  const outputs: Record<string, unknown> = {};
+  const { ids, listed } = root.plan;
+  for (let i = 0; i < listed; i++) {
+    const id = ids[i] as string;
+    if (root.status[i] === COMPLETED && !undurable.has(id)) setOwn(outputs, id, readable(root.outputs[i]));
+  }
+  return outputs;
 }
 
 function failedTasks(run: LiveRun): readonly FailedTask[] {

@@ -258,7 +258,9 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
   STORE_CONFLICT: () => {
     const store = new MemoryStore();
     const epoch = store.claim('docs');
-    return refusal(() => store.append([{ stream: 'run:run-1', expectedSeq: 4, epoch, events: [], versions: {} }]));
+    return refusal(() =>
+      store.append([{ stream: 'run:run-1', expectedSeq: 4, epoch, events: [], versions: {} }]),
+    );
   },
   STORE_OWNED: async (stage) => {
     const store = new MemoryStore();

@@ -37,9 +37,18 @@ export class MemoryStore implements EventStore {
 
   append(batch: readonly StreamAppend[]): void {
     // Everything is checked before anything is written, so that a refusal leaves no trace.
-    const taken = batch.length > 1 ? new Set<string>() : undefined;
-    for (let i = 0; i < batch.length; i++) this.#check(batch[i] as StreamAppend, taken);
-    for (let i = 0; i < batch.length; i++) this.#write(batch[i] as StreamAppend);
+    if (batch.length === 1) {
+      const append = batch[0] as StreamAppend;
+      this.#write(append, this.#check(append, undefined));
+      return;
+    }
+    const taken = new Set<string>();
+    const found = batch.map((append) => this.#check(append, taken));
+    // A stream that is new and named twice is there for its second append.
+    for (let i = 0; i < batch.length; i++) {
+      const append = batch[i] as StreamAppend;
+      this.#write(append, found[i] ?? this.#streams.get(append.stream));
+    }
   }
 
   read({ stream, fromSeq, limit }: ReadRequest): readonly EventRecord[] {
@@ -129,22 +138,27 @@ export class MemoryStore implements EventStore {
     this.#checkpointsOf.delete(stream);
   }
 
-  /** @param taken - the keys that earlier streams of the same batch want */
-  #check(append: StreamAppend, taken: Set<string> | undefined): void {
+  /**
+   * @param taken - the keys that earlier streams of the same batch want
+   * @returns the stream, if it is there already
+   */
+  #check(append: StreamAppend, taken: Set<string> | undefined): Stream | undefined {
     if (append.epoch !== this.#epoch) throw staleEpoch(append.epoch, this.#epoch, append.stream);
-    const lastSeq = this.#streams.get(append.stream)?.events.length ?? 0;
+    const stream = this.#streams.get(append.stream);
+    const lastSeq = stream === undefined ? 0 : stream.events.length;
     if (append.expectedSeq !== lastSeq)
       throw conflict(`expected seq ${append.expectedSeq}, found ${lastSeq}`, append);
-    if (append.uniqueKeys === undefined) return;
+    if (append.uniqueKeys === undefined) return stream;
     for (const key of append.uniqueKeys) {
       if (this.#keys.has(key) || taken?.has(key))
         throw conflict(`the key ${JSON.stringify(key)} is taken`, append);
       taken?.add(key);
     }
+    return stream;
   }
 
-  #write(append: StreamAppend): void {
-    let stream = this.#streams.get(append.stream);
+  #write(append: StreamAppend, found: Stream | undefined): void {
+    let stream = found;
     if (stream === undefined) {
       stream = { events: [], versions: [{ from: 0, table: append.versions }] };
       this.#streams.set(append.stream, stream);

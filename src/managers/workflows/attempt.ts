@@ -10,7 +10,7 @@
  */
 import { copyGuarded, guardValue } from '../../base/values.ts';
 import type { ReportSuccess } from '../../machine/commands.ts';
-import { pathIn, peekDetails, type ScopeState } from '../../machine/state.ts';
+import { pathIn, peekDetails, pointAt, type ScopeState } from '../../machine/state.ts';
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
 import { checkDuration, sentence } from '../../model/checks.ts';
 import type { DependencySpec } from '../../model/dependency.ts';
@@ -109,6 +109,14 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
     return (
       this.task.handlerRef ?? { kind: 'inline', name: `${this.ticket.scope.plan.name}/${this.task.taskId}` }
     );
+  }
+
+  /** Points the cursor of the state of its run at its task, so that its report needs no look-up. */
+  pointAt(): void {
+    const { scope, index } = this.ticket;
+    const { state } = this.liveRun;
+    // After a reload a ticket that is over still has a scope of the state that was forgotten.
+    if (state.scopes[scope.number] === scope) pointAt(state, scope, index, this.path);
   }
 
   within<Result>(call: (invocation: Invocation) => Result): Result {

@@ -25,6 +25,8 @@ export interface Publisher {
 export interface RunLoopParts {
   readonly clock: Clock;
   readonly turn: HostTurn;
+  /** Whether the clock is that of the machine, so that a reading of it also tells how long a turn has lasted. */
+  readonly isRealTime: boolean;
   readonly persistence: PersistenceManager;
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;

@@ -22,6 +22,7 @@ import { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
 import type { StreamAppend } from '../../ports/event-store.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
+import { Attempt } from './attempt.ts';
 import { CommitGroup } from './commit-group.ts';
 import { Inbox } from './inbox.ts';
 import { InstructionRunner } from './instruction-runner.ts';
@@ -149,15 +150,17 @@ export class RunLoop {
     this.#isAwake = false;
     if (this.#isDraining) return;
     this.#isDraining = true;
+    const { clock, turn, isRealTime } = this.#parts;
     try {
       // What was ready to start when the last turn was given away comes first.
       do {
-        if (!this.#runner.flush(this.#isDue) || this.#isDue()) {
+        const isFlushed = this.#runner.flush(this.#isDue);
+        this.#now = clock.now();
+        if (!isFlushed || turn.isDue(isRealTime ? this.#now : undefined)) {
           this.#giveTurn();
           return;
         }
         this.#isWokenAgain = false;
-        this.#now = this.#parts.clock.now();
         this.#inbox.drain(COMMANDS_PER_TURN, this.#decideOne);
         this.#mayStartMore = this.#parts.scheduler.admit(this.#startTask, this.#parts.grantOther);
         this.#commit();
@@ -195,6 +198,7 @@ export class RunLoop {
       return;
     }
     command.at = this.#now;
+    if (envelope instanceof Attempt) envelope.pointAt();
     const group = this.#gathering;
     const refusal = step(run.state, command, group.open(run), this.#runner.take(run, group));
     if (refusal !== undefined) {
@@ -209,7 +213,13 @@ export class RunLoop {
     const { liveRun: run, command } = envelope;
     const refusal = envelope.repeated && isAlreadyTrue(command, run) ? undefined : refused;
     if (run.state.seq > run.durableSeq)
-      this.#gathering.addEnvelope({ liveRun: run, command, acknowledge, repeated: envelope.repeated, refusal });
+      this.#gathering.addEnvelope({
+        liveRun: run,
+        command,
+        acknowledge,
+        repeated: envelope.repeated,
+        refusal,
+      });
     else acknowledge(refusal);
   }
 

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { EventRecord, EventStore, LoggedEvent, SchemaVersions, StreamAppend } from '../../ports/event-store.ts';
+import type {
+  EventRecord,
+  EventStore,
+  LoggedEvent,
+  SchemaVersions,
+  StreamAppend,
+} from '../../ports/event-store.ts';
 import { codeOf } from './suite-runner.ts';
 
 export const CONFLICT = 'STORE_CONFLICT';
