@@ -3,6 +3,7 @@
 // Ports and their default adapters
 export { MemoryStore } from './adapters/memory/memory-store.ts';
 export { SystemClock } from './adapters/system/system-clock.ts';
+export { toRecord } from './base/event-record.ts';
 export type {
   CancelCause,
   ConditionEvaluated,
@@ -179,20 +180,19 @@ export type { StartArguments, StartOptions, StartSettings } from './orchestrator
 export type { TaskMonitor } from './orchestrator/task-monitor.ts';
 export type { TaskView } from './orchestrator/task-view.ts';
 export type { CancelTimer, Clock } from './ports/clock.ts';
-export {
-  type CheckpointInfo,
-  type CheckpointRecord,
-  type EventRecord,
-  type EventStore,
-  type ListRequest,
-  type LoggedEvent,
-  type MaybePromise,
-  type ReadRequest,
-  type SchemaVersions,
-  type StoreCapabilities,
-  type StreamAppend,
-  type StreamInfo,
-  toRecord,
+export type {
+  CheckpointInfo,
+  CheckpointRecord,
+  EventRecord,
+  EventStore,
+  ListRequest,
+  LoggedEvent,
+  MaybePromise,
+  ReadRequest,
+  SchemaVersions,
+  StoreCapabilities,
+  StreamAppend,
+  StreamInfo,
 } from './ports/event-store.ts';
 export type { Executor, ExecutorCapabilities, Invocation, Outcome, ReportOutcome } from './ports/executor.ts';
 export type { IdSource } from './ports/id-source.ts';

@@ -130,10 +130,3 @@ export interface EventStore {
   /** Forgets a checkpoint; an unknown one is passed over. */
   removeCheckpoint?(id: string): MaybePromise<void>;
 }
-
-/** The record of an event that was appended to a stream. */
-export function toRecord(stream: string, event: LoggedEvent, versions: SchemaVersions): EventRecord {
-  const { type, seq, at } = event;
-  const schemaVersion = Object.hasOwn(versions, type) ? (versions[type] as number) : 1;
-  return { stream, seq, type, at, schemaVersion, payload: event };
-}

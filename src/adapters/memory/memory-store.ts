@@ -1,16 +1,16 @@
+import { toRecord } from '../../base/event-record.ts';
 import { OrchestratorError } from '../../model/errors.ts';
-import {
-  type CheckpointInfo,
-  type CheckpointRecord,
-  type EventRecord,
-  type EventStore,
-  type ListRequest,
-  type LoggedEvent,
-  type ReadRequest,
-  type SchemaVersions,
-  type StreamAppend,
-  type StreamInfo,
-  toRecord,
+import type {
+  CheckpointInfo,
+  CheckpointRecord,
+  EventRecord,
+  EventStore,
+  ListRequest,
+  LoggedEvent,
+  ReadRequest,
+  SchemaVersions,
+  StreamAppend,
+  StreamInfo,
 } from '../../ports/event-store.ts';
 
 /** The events of a stream as they came: a record is made of one only for whoever reads it. */
