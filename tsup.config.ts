@@ -6,7 +6,21 @@ const doors = [
   'testing',
   'managers',
   'file-logger',
+  'worker',
+  'worker-process',
 ];
+
+/**
+ * Gives classes back the names that they have in the source: esbuild writes `var Task = class _Task` for one that names
+ * itself, and then messages, stack traces and inspected values would say `_Task`.
+ */
+export function keepClassNames(code: string): string {
+  const names = [...code.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name as string);
+  return names.reduce(
+    (text, name) => text.replaceAll(new RegExp(`(?<![\\w$.#])_${name}(?![\\w$])`, 'g'), name),
+    code,
+  );
+}
 
 export default defineConfig({
   // Flat entries: shared chunks lie beside them, so that `import.meta.url` always means the root of dist.
@@ -19,4 +33,13 @@ export default defineConfig({
   splitting: true,
   treeshake: false,
   clean: true,
+  plugins: [
+    {
+      name: 'keep-class-names',
+      renderChunk: (code, chunk) => ({
+        code: keepClassNames(code),
+        map: chunk.type === 'chunk' ? chunk.map : undefined,
+      }),
+    },
+  ],
 });

@@ -48,6 +48,27 @@ export const ERROR_CODES = {
     'A handler is named that was not registered.',
     'Register it in `Orchestrator.open({ handlers })`, or correct the name.',
   ),
+  HANDLER_LOAD_FAILED: entry(
+    'A module of handlers cannot be loaded in a thread.',
+    'Mend the module: the `cause` is what its import threw.',
+  ),
+  WORKER_CRASHED: entry(
+    'The thread of a handler ended while it was executed.',
+    'Mend the handler: it must not end its process, or leave errors behind that nobody catches.',
+  ),
+  WORKER_OUT_OF_MEMORY: entry(
+    'The thread of a handler ran out of memory.',
+    'Give its threads more `memory`, or its handler less to do at once.',
+  ),
+  WORKER_TERMINATED: entry(
+    'The thread of a handler was ended, because the handler had not ended in time.',
+    'Let the handler heed its signal, or give it more time.',
+  ),
+  WORKER_LOST: entry(
+    'The thread of a handler ended because of another call in it.',
+    'Try again; give handlers that crash a module, and so threads, of their own.',
+    true,
+  ),
   OPTION_UNKNOWN: entry(
     'An option does not exist.',
     'Correct the spelling; the message names the nearest one.',

@@ -1,0 +1,143 @@
+/**
+ * Worker threads by tinypool: it starts, limits and ends them; what is said goes over a port of our own.
+ *
+ * Owns: a pool of tinypool for one module of handlers. Who may call it: the module pool.
+ *
+ * TL1  A session is one long task of tinypool, alone in its thread.
+ * TL2  A thread that ends in whatever way ends its session: tinypool alone would wait for ever for one that exited.
+ * TL3  The end is told when no code runs in the thread any more, and after all that it has posted.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Tinypool } from 'tinypool';
+import type { WorkerSettings } from '../../model/worker-handlers.ts';
+import { workerEntry } from './entry-url.ts';
+import type { Link, LinkEnd, LinkFactory } from './link.ts';
+import type { SessionStart, ToHost, ToThread } from './protocol.ts';
+
+/** A thread, as far as tinypool shows it. */
+interface Thread {
+  on(event: 'exit', listener: (code: number) => void): unknown;
+  emit(event: 'error', error: unknown): unknown;
+}
+
+export class ThreadLinks implements LinkFactory {
+  readonly sharesMemory = true;
+  readonly #entry: string;
+  readonly #pool: Tinypool;
+  readonly #watched = new WeakSet<object>();
+  readonly #links = new Set<ThreadLink>();
+
+  constructor(settings: WorkerSettings) {
+    this.#entry = workerEntry(settings.entry, 'worker');
+    const { memoryMb, env, execArgv, threads } = settings;
+    this.#pool = new Tinypool({
+      minThreads: 0,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+      // With atomics an idle thread's event loop would stand still: no timers, no sockets kept alive.
+      useAtomics: false,
+      // A session lives as long as it is of use; the thread has no other.
+      idleTimeout: 0,
+      ...(memoryMb === undefined ? undefined : { resourceLimits: { maxOldGenerationSizeMb: memoryMb } }),
+      ...(env === undefined ? undefined : { env: { ...process.env, ...env } as Record<string, string> }),
+      ...(execArgv === undefined ? undefined : { execArgv: [...execArgv] }),
+    });
+    // A thread that fails between two sessions concerns nobody.
+    this.#pool.on('error', () => {});
+  }
+
+  start(start: SessionStart): Link {
+    const { port1, port2 } = new MessageChannel();
+    const stop = new AbortController();
+    const session: Promise<unknown> = this.#pool.run(
+      { port: port2, start },
+      { filename: this.#entry, transferList: [port2], signal: stop.signal },
+    );
+    this.#watchThreads();
+    const link = new ThreadLink(port1, stop, session, () => this.#links.delete(link));
+    this.#links.add(link);
+    return link;
+  }
+
+  async close(): Promise<void> {
+    for (const link of [...this.#links]) link.kill();
+    await this.#pool.destroy();
+  }
+
+  #watchThreads(): void {
+    for (const thread of this.#pool.threads as unknown as readonly Thread[]) {
+      if (this.#watched.has(thread)) continue;
+      this.#watched.add(thread);
+      thread.on('exit', (code) => {
+        // Still listed: nobody has ended it, so tinypool does not know.
+        if ((this.#pool.threads as unknown as readonly Thread[]).includes(thread))
+          thread.emit('error', new Error(`the thread ended by itself with exit code ${code}`));
+      });
+    }
+  }
+}
+
+/** How long the port of a thread that has ended may stay open, in milliseconds: one that never began closes nothing. */
+const CLOSE_MS_MAX = 2_000;
+
+class ThreadLink implements Link {
+  readonly #port: MessagePort;
+  readonly #stop: AbortController;
+  readonly #forget: () => void;
+  #listener: (batch: readonly ToHost[]) => void = () => {};
+  #onEnd: (end: LinkEnd) => void = () => {};
+  #isKilled = false;
+  #isClosed = false;
+  #isOver = false;
+  #end: LinkEnd | undefined;
+
+  constructor(port: MessagePort, stop: AbortController, session: Promise<unknown>, forget: () => void) {
+    this.#port = port;
+    this.#stop = stop;
+    this.#forget = forget;
+    port.on('message', (batch: readonly ToHost[]) => this.#listener(batch));
+    // The other side is closed when no code runs in the thread any more: later than tinypool says.
+    port.on('close', () => {
+      this.#isClosed = true;
+      this.#endWhenOver();
+    });
+    const settled = (end: LinkEnd): void => {
+      this.#end = end;
+      setTimeout(() => port.close(), CLOSE_MS_MAX).unref();
+      this.#endWhenOver();
+    };
+    session.then(
+      () => settled({ kind: 'ended' }),
+      (cause: unknown) => settled(this.#isKilled ? { kind: 'killed' } : endOf(cause)),
+    );
+  }
+
+  post(batch: readonly ToThread[], transfer: readonly ArrayBuffer[]): void {
+    this.#port.postMessage(batch, transfer);
+  }
+
+  onBatch(listener: (batch: readonly ToHost[]) => void): void {
+    this.#listener = listener;
+  }
+
+  onEnd(listener: (end: LinkEnd) => void): void {
+    this.#onEnd = listener;
+  }
+
+  kill(): void {
+    this.#isKilled = true;
+    this.#stop.abort();
+  }
+
+  #endWhenOver(): void {
+    if (!this.#isClosed || this.#end === undefined || this.#isOver) return;
+    this.#isOver = true;
+    this.#forget();
+    this.#onEnd(this.#end);
+  }
+}
+
+function endOf(cause: unknown): LinkEnd {
+  const code = (cause as { readonly code?: unknown } | null | undefined)?.code;
+  return code === 'ERR_WORKER_OUT_OF_MEMORY' ? { kind: 'memory', cause } : { kind: 'crashed', cause };
+}

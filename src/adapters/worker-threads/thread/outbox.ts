@@ -1,0 +1,51 @@
+/**
+ * Gathers what a thread has to tell its host.
+ *
+ * Owns: the messages that were not posted yet. Who may call it: the thread session and its calls.
+ *
+ * OB1  What is said is posted in its order, at the end of the turn, or at once when the last post was a while ago: code
+ *      that keeps the thread busy must not keep back what was said before.
+ */
+import type { ToHost, Wire } from '../protocol.ts';
+
+/** Messages wait for others at most so long while the thread is kept busy, in milliseconds. */
+const GATHER_MS = 1;
+
+export class Outbox {
+  readonly #wire: Wire<ToHost, never>;
+  #batch: ToHost[] = [];
+  #transfer: ArrayBuffer[] = [];
+  #postedAt = 0;
+  #isPlanned = false;
+
+  constructor(wire: Wire<ToHost, never>) {
+    this.#wire = wire;
+  }
+
+  /** Says something, with the buffers in it that are to be moved. */
+  say(message: ToHost, moved?: readonly ArrayBuffer[]): void {
+    this.#batch.push(message);
+    if (moved !== undefined) this.#transfer.push(...moved);
+    if (performance.now() - this.#postedAt > GATHER_MS) {
+      this.flush();
+      return;
+    }
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    setImmediate(() => {
+      this.#isPlanned = false;
+      this.flush();
+    });
+  }
+
+  /** Posts what was said. */
+  flush(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    const transfer = this.#transfer;
+    this.#batch = [];
+    this.#transfer = [];
+    this.#postedAt = performance.now();
+    this.#wire.post(batch, transfer);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What a handler returned, ready to be posted.
+ *
+ * Owns: nothing. Who may call it: the thread session.
+ *
+ * RS1  What cannot be carried is refused with the way to it, as in the host's own thread; it never costs the thread.
+ * RS2  Bytes that are the whole result are moved, not copied: the handler has given them away.
+ */
+import { guardValue, isPrimitive } from '../../../base/values.ts';
+import { sentence } from '../../../model/checks.ts';
+import { refuse } from '../../../model/errors.ts';
+
+/** A result, and the buffers in it that are to be moved. */
+export interface Packed {
+  readonly value: unknown;
+  readonly moved: readonly ArrayBuffer[] | undefined;
+}
+
+/** @throws OrchestratorError `VALUE_UNSERIALISABLE` */
+export function packResult(value: unknown, path: string): Packed {
+  if (isPrimitive(value)) return { value, moved: undefined };
+  const bytes = wholeBytes(value);
+  if (bytes !== undefined)
+    return { value: bytes, moved: [bytes instanceof ArrayBuffer ? bytes : (bytes.buffer as ArrayBuffer)] };
+  const guarded = guardValue(value);
+  if (!guarded.ok)
+    throw refuse('VALUE_UNSERIALISABLE', {
+      at: `output of task ${JSON.stringify(path)} ${guarded.pointer}`.trimEnd(),
+      found: guarded.found,
+      allowed: 'plain data',
+      hint: sentence(guarded.hint),
+    });
+  const moved: ArrayBuffer[] = [];
+  // The guard has made its own copies, so nobody else sees these buffers.
+  if (!guarded.shareable) collect(guarded.value, moved, new Set());
+  return { value: guarded.value, moved };
+}
+
+/** A buffer, or a view of a whole one, that can be moved; a `Buffer` from the pool of Node cannot. */
+function wholeBytes(
+  value: unknown,
+): ArrayBuffer | (ArrayBufferView & { readonly buffer: ArrayBufferLike }) | undefined {
+  if (value instanceof ArrayBuffer) return isMovable(value) ? value : undefined;
+  if (!ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === Buffer.prototype) return undefined;
+  const { buffer } = value;
+  return buffer instanceof ArrayBuffer && isMovable(buffer) && buffer.byteLength === value.byteLength
+    ? value
+    : undefined;
+}
+
+function isMovable(buffer: ArrayBuffer): boolean {
+  return (buffer as ArrayBuffer & { readonly detached?: boolean }).detached !== true;
+}
+
+function collect(value: unknown, moved: ArrayBuffer[], seen: Set<unknown>): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  seen.add(value);
+  if (value instanceof ArrayBuffer) moved.push(value);
+  else if (ArrayBuffer.isView(value)) collect(value.buffer, moved, seen);
+  else if (value instanceof Map)
+    for (const [key, item] of value) for (const one of [key, item]) collect(one, moved, seen);
+  else if (value instanceof Set) for (const item of value) collect(item, moved, seen);
+  else for (const item of Object.values(value)) collect(item, moved, seen);
+}

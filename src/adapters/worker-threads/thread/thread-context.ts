@@ -1,0 +1,171 @@
+/**
+ * What a handler in a thread is given: the same context as in the host's own thread.
+ *
+ * Owns: the signal and the locks of one call. Who may call it: the handler; the session tells it of aborts.
+ *
+ * TC1  What a handler may never ask for is made only when it asks.
+ * TC2  Every field of the context works when it is taken out of the context.
+ */
+import { setTimeout as sleepReal } from 'node:timers/promises';
+import { guardValue } from '../../../base/values.ts';
+import { checkDuration, sentence } from '../../../model/checks.ts';
+import { OrchestratorError, refuse } from '../../../model/errors.ts';
+import type { HandlerClock, HandlerContext, HandlerLog, HeldLocks } from '../../../model/handler.ts';
+import type { CallMessage, ToHost } from '../protocol.ts';
+import type { Asks } from './asks.ts';
+import { threadLocks } from './thread-locks.ts';
+
+/** What the contexts of one session share. */
+export interface ThreadServices {
+  readonly say: (message: ToHost) => void;
+  readonly asks: Asks;
+  /** By the host's clock. */
+  readonly now: () => number;
+  readonly isVirtual: boolean;
+}
+
+/** How many progress reports one call may make; the host has the same limit. */
+const PROGRESS_MAX = 10_000;
+
+export class ThreadContext implements HandlerContext<unknown, unknown> {
+  readonly #call: CallMessage;
+  readonly #services: ThreadServices;
+  #controller: AbortController | undefined;
+  #stop: { readonly reason: unknown } | undefined;
+  #locks: HeldLocks | undefined;
+  #progressed = 0;
+  /** Nothing that it says counts any more. */
+  isOver = false;
+
+  constructor(call: CallMessage, services: ThreadServices) {
+    this.#call = call;
+    this.#services = services;
+  }
+
+  /** The host tells the call to stop. */
+  abort(reason: unknown): void {
+    this.#stop ??= { reason };
+    this.#controller?.abort(reason);
+  }
+
+  get runId(): string {
+    return this.#call.runId;
+  }
+
+  get path(): string {
+    return this.#call.path;
+  }
+
+  get taskId(): string {
+    return this.#call.taskId;
+  }
+
+  get input(): unknown {
+    return this.#call.input;
+  }
+
+  get inputData(): unknown {
+    return this.#call.inputData;
+  }
+
+  get dependencies(): unknown {
+    return this.#call.dependencies;
+  }
+
+  get attempt(): number {
+    return this.#call.attempt;
+  }
+
+  get idempotencyKey(): string {
+    return this.#call.idempotencyKey;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stop !== undefined) this.#controller.abort(this.#stop.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  get heartbeat(): () => void {
+    return () => {
+      if (!this.isOver) this.#services.say({ type: 'heartbeat', id: this.#call.id });
+    };
+  }
+
+  get progress(): (value: unknown) => void {
+    return (value) => this.#progress(value);
+  }
+
+  get locks(): HeldLocks {
+    this.#locks ??= threadLocks(this.#call, this.#services.asks, this);
+    return this.#locks;
+  }
+
+  get log(): HandlerLog {
+    const { id } = this.#call;
+    const line =
+      (level: keyof HandlerLog) =>
+      (message: string, fields?: Readonly<Record<string, unknown>>): void =>
+        this.#services.say({ type: 'log', id, level, message: String(message), fields: carried(fields) });
+    return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  }
+
+  get clock(): HandlerClock {
+    const { now } = this.#services;
+    return {
+      now,
+      // The host's clock stands still while a call is executed, unless that waits on the clock.
+      real: async (promise) => promise,
+      sleep: (duration) => this.#sleep(checkDuration(duration, 'clock.sleep')),
+    };
+  }
+
+  async #sleep(durationMs: number): Promise<void> {
+    const { signal } = this;
+    if (this.#services.isVirtual) {
+      await this.#services.asks.ask(this.#call.id, { what: 'sleep', durationMs }, [signal]);
+      return;
+    }
+    try {
+      await sleepReal(durationMs, undefined, { signal });
+    } catch (thrown) {
+      throw signal.aborted ? signal.reason : thrown;
+    }
+  }
+
+  #progress(value: unknown): void {
+    const name = `task ${JSON.stringify(this.#call.path)}`;
+    if (this.#progressed >= PROGRESS_MAX) {
+      throw new OrchestratorError(
+        'LIMIT_EXCEEDED',
+        `${name}: found more than ${PROGRESS_MAX} calls of progress() in one attempt; allowed: ${PROGRESS_MAX}. Report less often.`,
+      );
+    }
+    const guarded = guardValue(value);
+    if (!guarded.ok)
+      throw refuse('VALUE_UNSERIALISABLE', {
+        at: `progress of ${name} ${guarded.pointer}`.trimEnd(),
+        found: guarded.found,
+        allowed: 'plain data',
+        hint: sentence(guarded.hint),
+      });
+    if (this.isOver) return;
+    this.#progressed++;
+    this.#services.say({ type: 'progress', id: this.#call.id, value: guarded.value });
+  }
+}
+
+/** The fields of a log line as far as they can be sent: an odd one must not cost the line. */
+function carried(fields: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> | undefined {
+  if (typeof fields !== 'object' || fields === null) return undefined;
+  const guarded = guardValue(fields);
+  if (guarded.ok) return guarded.value as Record<string, unknown>;
+  const kept: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    const one = guardValue(value);
+    Object.defineProperty(kept, key, { value: one.ok ? one.value : `(${one.found})`, enumerable: true });
+  }
+  return kept;
+}

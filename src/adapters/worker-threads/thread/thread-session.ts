@@ -1,0 +1,214 @@
+/**
+ * The life of a thread: it loads a module of handlers, executes the calls that its host sends, and tells what came of
+ * them.
+ *
+ * Owns: the calls that wait in this thread, and those that are executed. Who may call it: the entry of a thread or of
+ * a child process.
+ *
+ * TS1  One call is executed at a time, except those of handlers that were declared `concurrent`.
+ * TS2  A call is begun only after its claim was won, so that the host can take back what waits behind a busy one.
+ * TS3  Each call starts in the async context of the session: none sees what another has left there.
+ * TS4  What a handler throws, returns or leaves open ends its own call only, as far as a thread can contain it.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { OrchestratorError } from '../../../model/errors.ts';
+import { Claims } from '../claims.ts';
+import { packError, unpackError } from '../error-envelope.ts';
+import type { CallMessage, SessionStart, ToHost, ToThread, Wire } from '../protocol.ts';
+import { Asks } from './asks.ts';
+import { functionOf, loadFunctions, type ModuleFunctions } from './load-module.ts';
+import { Outbox } from './outbox.ts';
+import { packResult } from './result.ts';
+import { ThreadContext, type ThreadServices } from './thread-context.ts';
+
+/** A handler that took less than this, in milliseconds, is quick: what was said before it need not be posted first. */
+const QUICK_MS = 0.2;
+
+export class ThreadSession {
+  readonly #start: SessionStart;
+  readonly #claims: Claims | undefined;
+  readonly #outbox: Outbox;
+  readonly #asks: Asks;
+  readonly #services: ThreadServices;
+  readonly #scope = new AsyncResource('TaskmasterThread', { requireManualDestroy: true });
+  readonly #waiting: CallMessage[] = [];
+  #next = 0;
+  readonly #contexts = new Map<number, ThreadContext>();
+  /** How many calls of each handler are executed. */
+  readonly #executing = new Map<string, number>();
+  #count = 0;
+  /** Whether what is executed must be alone. */
+  #isAlone = false;
+  readonly #tookMs = new Map<string, number>();
+  #functions: ModuleFunctions | undefined;
+  /** The host's clock, where it is a virtual one. */
+  #now = 0;
+  #end: () => void = () => {};
+
+  constructor(wire: Wire<ToHost, ToThread>, start: SessionStart) {
+    this.#start = start;
+    this.#claims = start.claims === undefined ? undefined : new Claims(start.claims);
+    this.#outbox = new Outbox(wire as Wire<ToHost, never>);
+    const say = (message: ToHost): void => this.#outbox.say(message);
+    this.#asks = new Asks(say);
+    const { isVirtual } = start;
+    this.#services = { say, asks: this.#asks, isVirtual, now: isVirtual ? () => this.#now : Date.now };
+    wire.onBatch((batch) => this.#take(batch));
+  }
+
+  /** Resolves when the host has said that nothing more will come. */
+  async run(threadId: number): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      this.#end = resolve;
+    });
+    try {
+      this.#functions = await loadFunctions(this.#start.url);
+      this.#outbox.say({ type: 'ready', threadId, names: [...this.#functions.keys()] });
+    } catch (thrown) {
+      this.#outbox.say({ type: 'unloadable', error: packError(thrown) });
+    }
+    this.#outbox.flush();
+    this.#pump();
+    await ended;
+    this.#outbox.flush();
+  }
+
+  #take(batch: readonly ToThread[]): void {
+    for (const message of batch) {
+      switch (message.type) {
+        case 'call':
+          this.#now = Math.max(this.#now, message.now);
+          this.#waiting.push(message);
+          break;
+        case 'abort':
+          this.#contexts.get(message.id)?.abort(unpackError(message.reason));
+          break;
+        case 'answer':
+          this.#now = Math.max(this.#now, message.now);
+          this.#asks.answer(message.ask, message.value);
+          break;
+        case 'refusal':
+          this.#asks.refuse(message.ask, unpackError(message.error));
+          break;
+        case 'end':
+          this.#end();
+      }
+    }
+    this.#pump();
+  }
+
+  /** Begins what may be begun, in the order of arrival. */
+  #pump(): void {
+    if (this.#functions === undefined) return;
+    while (this.#next < this.#waiting.length) {
+      const call = this.#waiting[this.#next] as CallMessage;
+      if (!this.#mayBegin(call.name)) return;
+      this.#next++;
+      if (this.#next > 64 && this.#next * 2 > this.#waiting.length) {
+        this.#waiting.splice(0, this.#next);
+        this.#next = 0;
+      }
+      if (this.#claims === undefined || this.#claims.begin(call.slot, call.id)) this.#begin(call);
+    }
+  }
+
+  #mayBegin(name: string): boolean {
+    if (this.#count === 0) return true;
+    if (this.#isAlone) return false;
+    const limit = this.#limitOf(name);
+    return limit > 1 && (this.#executing.get(name) ?? 0) < limit;
+  }
+
+  #limitOf(name: string): number {
+    const { concurrent } = this.#start;
+    return Object.hasOwn(concurrent, name) ? (concurrent[name] as number) : 1;
+  }
+
+  #begin(call: CallMessage): void {
+    const { name } = call;
+    this.#count++;
+    this.#executing.set(name, (this.#executing.get(name) ?? 0) + 1);
+    this.#isAlone = this.#limitOf(name) === 1;
+    if (call.tellsBegin) this.#outbox.say({ type: 'begun', id: call.id });
+    // What a slow handler keeps the thread from posting would come late.
+    if (call.tellsBegin || (this.#tookMs.get(name) ?? Number.POSITIVE_INFINITY) > QUICK_MS)
+      this.#outbox.flush();
+    const context = new ThreadContext(call, this.#services);
+    this.#contexts.set(call.id, context);
+    this.#scope.runInAsyncScope(this.#execute, this, call, context);
+  }
+
+  #execute(call: CallMessage, context: ThreadContext): void {
+    const startedAt = performance.now();
+    try {
+      const handler = functionOf(this.#functions as ModuleFunctions, call.name, this.#start.url);
+      const returned = handler(context as never);
+      if (!isThenable(returned)) {
+        this.#tookMs.set(call.name, performance.now() - startedAt);
+        this.#succeed(call, context, returned);
+        return;
+      }
+      returned.then(
+        (output) => this.#succeed(call, context, output, true),
+        (thrown: unknown) => this.#fail(call, context, thrown, true),
+      );
+      this.#tookMs.set(call.name, performance.now() - startedAt);
+    } catch (thrown) {
+      this.#tookMs.set(call.name, performance.now() - startedAt);
+      this.#fail(call, context, thrown);
+    }
+  }
+
+  #succeed(call: CallMessage, context: ThreadContext, output: unknown, pumps = false): void {
+    if (context.isOver) return;
+    try {
+      const { value, moved } = packResult(output, call.path);
+      this.#outbox.say({ type: 'ended', id: call.id, output: value }, moved);
+    } catch (thrown) {
+      this.#fail(call, context, thrown, pumps);
+      return;
+    }
+    this.#over(call, context, pumps);
+  }
+
+  #fail(call: CallMessage, context: ThreadContext, thrown: unknown, pumps = false): void {
+    // A thenable of the host's own may answer twice.
+    if (context.isOver) return;
+    this.#outbox.say({ type: 'failed', id: call.id, error: packError(thrown) });
+    this.#over(call, context, pumps);
+  }
+
+  #over(call: CallMessage, context: ThreadContext, pumps: boolean): void {
+    context.isOver = true;
+    this.#claims?.end(call.slot, call.id);
+    this.#contexts.delete(call.id);
+    this.#count--;
+    const left = (this.#executing.get(call.name) ?? 1) - 1;
+    if (left === 0) this.#executing.delete(call.name);
+    else this.#executing.set(call.name, left);
+    if (this.#count === 0) this.#isAlone = false;
+    if (pumps) this.#pump();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}
+
+/** Ending the process is not for a handler: the thread, and in it the calls that wait, would go with it. */
+export function forbidExit(): void {
+  const exit = process.exit;
+  // An error that nobody catches ends the thread by the same function, and has to.
+  process.on('uncaughtExceptionMonitor', () => {
+    process.exit = exit;
+  });
+  process.exit = ((code?: number | string | null): never => {
+    throw new OrchestratorError(
+      'WORKER_CRASHED',
+      `a handler called process.exit(${code === undefined ? '' : String(code)}); only its attempt has ended. Throw an error, or return.`,
+      { details: { exitCode: code ?? 0 } },
+    );
+  }) as typeof process.exit;
+}
