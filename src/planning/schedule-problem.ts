@@ -96,3 +96,31 @@ export function earliestFinishes({
   }
   return finish;
 }
+
+/**
+ * The same with every edge turned round, for schedules that are built from their end. What time gives back counts as if
+ * it were taken from the start of a task in that direction too, so of such rows the result is a guide and no schedule.
+ */
+export function reversed(problem: ScheduleProblem): ScheduleProblem {
+  const { size, order, dependentStart, dependents, unmet } = problem;
+  const start = new Int32Array(size + 1);
+  for (let i = 0; i < size; i++) start[i + 1] = (start[i] as number) + (unmet[i] as number);
+  const next = start.slice();
+  const dependencies = new Int32Array(dependents.length);
+  const count = new Int32Array(size);
+  for (let i = 0; i < size; i++) {
+    count[i] = (dependentStart[i + 1] as number) - (dependentStart[i] as number);
+    for (let e = dependentStart[i] as number; e < (dependentStart[i + 1] as number); e++) {
+      const to = dependents[e] as number;
+      dependencies[next[to] as number] = i;
+      next[to] = (next[to] as number) + 1;
+    }
+  }
+  return {
+    ...problem,
+    order: order.slice().reverse(),
+    dependentStart: start,
+    dependents: dependencies,
+    unmet: count,
+  };
+}

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { refusal, rejection } from '../support/errors.ts';
 import { openStill, openVirtual } from '../support/virtual-orchestrator.ts';
 
-const nap = (id: string, duration: string, options: object = {}) =>
+const nap = (id: string, duration: string | number, options: object = {}) =>
   task(id, { run: ({ clock }) => clock.sleep(duration), estimatedDuration: duration, ...options });
 
 describe('ResourceManager in an orchestrator', () => {
@@ -223,6 +223,226 @@ describe('ResourceManager in an orchestrator', () => {
     resources.setCapacity('cpu', 1);
     await clock.advance('1s');
     expect(run.status).toBe('completed');
+  });
+
+  it('A19 a resource named twice, in two spellings of one name, is refused', async () => {
+    const { orchestrator } = await openVirtual({ resources: { '\u00e9': 2 } });
+    // One key cannot stand in an object twice; two that look alike can.
+    const twice = { '\u00e9': 1, 'e\u0301': 1 };
+    expect((await rejection(orchestrator.resources.allocateResource(twice))).code).toBe('ID_INVALID');
+    expect(refusal(() => nap('a', '1s', { resourceRequirements: twice })).code).toBe('ID_INVALID');
+    expect(orchestrator.resources.usage('\u00e9').used).toBe(0);
+  });
+
+  it('A20 while the capacity is 0 what is asked for waits, if it would have fitted before', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 2, gpu: 0 } });
+    const { resources } = orchestrator;
+    const workflow = (cpu: number) =>
+      defineWorkflow(`w${cpu}`, { tasks: [nap('a', 0, { resourceRequirements: { cpu } })] });
+    resources.setCapacity('cpu', 0);
+
+    const run = await orchestrator.manageWorkflow(workflow(2));
+    let isGranted = false;
+    const asked = resources.allocateResource({ cpu: 1 }).then((grant) => {
+      isGranted = true;
+      return grant;
+    });
+    await new Promise(setImmediate);
+    expect([run.explain('a').reason, isGranted]).toEqual(['resource', false]);
+    // There never was so much; and of what was 0 from the beginning there never was any.
+    expect((await rejection(resources.allocateResource({ cpu: 3 }))).code).toBe('RESOURCE_UNSCHEDULABLE');
+    expect((await rejection(orchestrator.manageWorkflow(workflow(3)))).code).toBe('RESOURCE_UNSCHEDULABLE');
+    expect((await rejection(resources.allocateResource({ gpu: 1 }))).code).toBe('RESOURCE_UNSCHEDULABLE');
+
+    resources.setCapacity('cpu', 2);
+    expect((await run.result()).status).toBe('completed');
+    (await asked).release();
+    expect(resources.usage('cpu')).toMatchObject({ used: 0, free: 2 });
+  });
+
+  it('A20 after a cut no new run is let wait for what will not come, of a known workflow either', async () => {
+    const { orchestrator, clock } = await openStill({ resources: { cpu: 4 } });
+    const { resources } = orchestrator;
+    const inner = defineWorkflow('w', { tasks: [nap('a', '1s', { resourceRequirements: { cpu: 3 } })] });
+    const first = await orchestrator.manageWorkflow(inner);
+    const second = await orchestrator.manageWorkflow(inner);
+    resources.setCapacity('cpu', 2);
+
+    const error = await rejection(orchestrator.manageWorkflow(inner));
+    expect(error.code).toBe('RESOURCE_UNSCHEDULABLE');
+    expect(error.message).toContain('at most its whole capacity of 2');
+    expect(orchestrator.runs()).toHaveLength(2);
+    // Those that were there before go on, or wait until there is more again.
+    await clock.advance('5s');
+    expect([first.status, second.explain('a').reason]).toEqual(['completed', 'resource']);
+    resources.setCapacity('cpu', 3);
+    await clock.advance('1s');
+    expect(second.status).toBe('completed');
+    expect((await orchestrator.manageWorkflow(inner)).status).toBe('in_progress');
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 1e21, '3', null, undefined])(
+    'A20 setCapacity refuses %s, and changes nothing',
+    async (given) => {
+      const { orchestrator } = await openVirtual({ resources: { cpu: 2 } });
+      expect(refusal(() => orchestrator.resources.setCapacity('cpu', given as never)).code).toBe(
+        'OPTION_INVALID',
+      );
+      expect(orchestrator.resources.usage('cpu')).toMatchObject({ capacity: 2, free: 2 });
+    },
+  );
+
+  it('A20 setCapacity takes tenths, and refuses what would be rounded to nothing', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 2 } });
+    const { resources } = orchestrator;
+    for (let tenths = 1; tenths <= 20; tenths++) {
+      resources.setCapacity('cpu', tenths * 0.1);
+      expect(resources.usage('cpu').capacity).toBe(tenths / 10);
+    }
+    expect(refusal(() => resources.setCapacity('cpu', 1e-7)).code).toBe('RESOURCE_AMOUNT_INVALID');
+    expect(resources.usage('cpu').capacity).toBe(2);
+  });
+
+  it('optimizeResourceAllocation says the same for the same seed, and finds shorter plans with more tries', async () => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 3 } });
+    // Twelve tasks of 1 to 4 units in three chains.
+    const tasks = Array.from({ length: 12 }, (_, i) =>
+      nap(`t${i}`, `${1 + ((i * 7) % 5)}s`, {
+        resourceRequirements: { cpu: 1 + ((i * 5) % 3) },
+        dependencies: i < 3 ? [] : [`t${i - 3}`],
+      }),
+    );
+    const workflow = defineWorkflow('w', { tasks });
+    const plan = (options: object) => orchestrator.resources.optimizeResourceAllocation(workflow, options);
+    const once = await plan({});
+    const often = await plan({ tries: 200, seed: 4 });
+    expect(await plan({ tries: 200, seed: 4 })).toEqual(often);
+    expect(often.makespan).toBeLessThanOrEqual(once.makespan);
+    const serial = await plan({ tries: 200, scheme: 'serial' });
+    expect(serial.makespan).toBeLessThanOrEqual(once.makespan);
+    expect(serial.makespan).toBeGreaterThanOrEqual(serial.lowerBound);
+    expect([once.tries, often.tries <= 200, serial.applied]).toEqual([1, true, false]);
+  });
+
+  it('optimizeResourceAllocation counts what is paused as whole, and the run ends then when it is resumed', async () => {
+    const { orchestrator, clock } = await openVirtual({ resources: { cpu: 1 } });
+    const { resources } = orchestrator;
+    resources.setCapacity('cpu', 0);
+    const least = { priority: -1e9, resourceRequirements: { cpu: 1 } };
+    // Of the least priority that there is, too, they get different ones.
+    const workflow = defineWorkflow('w', {
+      tasks: [
+        nap('x', '1s', least),
+        nap('head', '1s', least),
+        nap('tail', '5s', { priority: -1e9, dependencies: ['head'] }),
+      ],
+    });
+    const run = await orchestrator.manageWorkflow(workflow);
+    const plan = await resources.optimizeResourceAllocation(workflow, { apply: run });
+    expect([plan.makespan, plan.tasks[0]?.taskId]).toEqual([6_000, 'head']);
+    const begin = clock.monotonic();
+    resources.setCapacity('cpu', 1);
+    await run.result();
+    expect(clock.monotonic() - begin).toBe(6_000);
+  });
+
+  it('optimizeResourceAllocation lets everything else go on while it searches, and ends by its signal', async () => {
+    const { orchestrator, clock } = await openVirtual({ resources: { cpu: 3 } });
+    const tasks = Array.from({ length: 400 }, (_, i) =>
+      nap(`t${i}`, `${1 + ((i * 7) % 5)}s`, {
+        resourceRequirements: { cpu: 1 + (i % 3) },
+        dependencies: i < 20 ? [] : [`t${i - 20}`, `t${i - 13}`],
+      }),
+    );
+    const workflow = defineWorkflow('w', { tasks });
+    const run = await orchestrator.manageWorkflow(defineWorkflow('other', { tasks: [nap('a', '1s')] }));
+    const at = clock.monotonic();
+    const controller = new AbortController();
+    let turns = 0;
+    const count = (): void => {
+      if (++turns === 5) controller.abort('enough');
+      else if (turns < 5) setImmediate(count);
+    };
+    setImmediate(count);
+    const error = await rejection(
+      orchestrator.resources.optimizeResourceAllocation(workflow, {
+        tries: 10_000,
+        signal: controller.signal,
+      }),
+    );
+    expect(error).toMatchObject({ code: 'WAIT_ABORTED', cause: 'enough' });
+    // Virtual time has stood still meanwhile, and goes on now.
+    expect(clock.monotonic()).toBe(at);
+    expect((await run.result()).status).toBe('completed');
+    const aborted = { signal: AbortSignal.abort() };
+    expect((await rejection(orchestrator.resources.optimizeResourceAllocation(workflow, aborted))).code).toBe(
+      'WAIT_ABORTED',
+    );
+  });
+
+  it.each([
+    [{ tries: 0 }, 'OPTION_INVALID'],
+    [{ tries: 10_001 }, 'OPTION_INVALID'],
+    [{ tries: 1.5 }, 'OPTION_INVALID'],
+    [{ seed: -1 }, 'OPTION_INVALID'],
+    [{ scheme: 'greedy' }, 'OPTION_INVALID'],
+    [{ scheme: 'serial', apply: { runId: 'r' } }, 'OPTION_INVALID'],
+    [{ signal: {} }, 'OPTION_INVALID'],
+    [{ apply: {} }, 'OPTION_INVALID'],
+    [{ apply: null }, 'OPTION_INVALID'],
+    [{ tires: 2 }, 'OPTION_UNKNOWN'],
+    [null, 'OPTION_INVALID'],
+  ])('optimizeResourceAllocation refuses %j', async (options, code) => {
+    const { orchestrator } = await openVirtual({ resources: { cpu: 1 } });
+    const workflow = defineWorkflow('w', { tasks: [nap('a', '1s')] });
+    const asked = orchestrator.resources.optimizeResourceAllocation(workflow, options as never);
+    expect((await rejection(asked)).code).toBe(code);
+  });
+
+  it('optimizeResourceAllocation refuses serial schedules of more tasks than it can build in time', async () => {
+    const { orchestrator } = await openVirtual();
+    const many = Array.from({ length: 10_001 }, (_, i) => nap(`t${i}`, 0));
+    const asked = orchestrator.resources.optimizeResourceAllocation(
+      defineWorkflow('w', { tasks: many as never }),
+      { scheme: 'serial' },
+    );
+    expect((await rejection(asked)).code).toBe('LIMIT_EXCEEDED');
+  });
+
+  it('a rate is free again when its time has passed, whether somebody waits for it or not, and so says its series', async () => {
+    const { orchestrator, clock } = await openStill({
+      resources: { calls: { capacity: 3, per: '1s' }, early: { capacity: 1, per: '1s' } },
+    });
+    const { resources } = orchestrator;
+    await resources.allocateResource({ early: 1 });
+    await clock.advance('5s');
+    resources.monitorResourceUsage();
+    await resources.allocateResource({ calls: 2 });
+    await clock.advance(400);
+    await resources.allocateResource({ calls: 1 });
+    expect(resources.usage('calls')).toMatchObject({ used: 3, free: 0 });
+    await clock.advance(700);
+    expect(resources.usage('calls')).toMatchObject({ used: 1, free: 2 });
+    await clock.advance('4s');
+    // Until now nobody has looked; a take and a cut later must not hide what came back before.
+    resources.setCapacity('calls', 2);
+    await resources.allocateResource({ calls: 2 });
+    const { history, average, peak } = resources.monitorResourceUsage('calls');
+    expect(history.map(({ at, used, capacity }) => [at - 5_000, used, capacity])).toEqual([
+      [0, 0, 3],
+      [0, 2, 3],
+      [400, 3, 3],
+      [1_000, 1, 3],
+      [1_400, 0, 3],
+      [5_100, 2, 2],
+    ]);
+    expect(average).toBeCloseTo((2 * 400 + 3 * 600 + 1 * 400) / 5_100, 9);
+    expect(peak).toBe(3);
+    // What was back before the series began is no part of it.
+    expect(resources.monitorResourceUsage('early').history).toMatchObject([{ at: 5_000, used: 0 }]);
+    await clock.advance('2s');
+    const { resources: shown } = orchestrator.monitoring.createDashboard();
+    expect(shown.find(({ name }) => name === 'calls')).toMatchObject({ used: 0, free: 2 });
   });
 
   it('a rate whose last waiter is served early lets go of its timer', async () => {

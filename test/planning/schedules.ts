@@ -54,7 +54,7 @@ function topological(size: number, edges: readonly (readonly [number, number])[]
   return Int32Array.from(order);
 }
 
-/** Every task once, none before its dependencies, at no time more than there is. */
+/** Every task once, none before its dependencies, at no time (for rates: in no span of time) more than there is. */
 export function checkSchedule(
   problem: ScheduleProblem,
   { start, finish, makespan, started }: Schedule,
@@ -71,8 +71,12 @@ export function checkSchedule(
     const now = start[at] as number;
     const used = rows.map(() => 0);
     for (let i = 0; i < size; i++)
-      if ((start[i] as number) <= now && now < (finish[i] as number))
-        for (const { row, units } of needs[i] ?? []) used[row] = (used[row] ?? 0) + units;
+      for (const { row, units } of needs[i] ?? []) {
+        const back = rows[row]?.comesBack ?? 'end';
+        const from = start[i] as number;
+        const until = back === 'end' ? (finish[i] as number) : back === 'never' ? Infinity : from + back;
+        if (from <= now && now < until) used[row] = (used[row] ?? 0) + units;
+      }
     rows.forEach(({ capacity }, row) => {
       if ((used[row] ?? 0) > capacity) breaches.push(`row ${row} at ${now}`);
     });
@@ -80,4 +84,57 @@ export function checkSchedule(
   expect(breaches).toEqual([]);
   expect(started).toBe(size);
   expect(makespan).toBe(Math.max(0, ...finish));
+}
+
+/** What a dispatcher does, moment by moment, asking everybody each time. For problems in whole numbers. */
+export function naiveStarts(
+  { size, durations, rows, needs, dependentStart, dependents }: ScheduleProblem,
+  order: Int32Array,
+): readonly number[] {
+  const start: number[] = new Array(size).fill(Number.NaN);
+  const isMet = (task: number, now: number): boolean => {
+    for (let from = 0; from < size; from++)
+      for (let e = dependentStart[from] as number; e < (dependentStart[from + 1] as number); e++)
+        if (dependents[e] === task && !((start[from] as number) + (durations[from] as number) <= now))
+          return false;
+    return true;
+  };
+  const usedAt = (row: number, now: number): number => {
+    let used = 0;
+    for (let i = 0; i < size; i++)
+      for (const need of needs[i] ?? []) {
+        if (need.row !== row || Number.isNaN(start[i])) continue;
+        const back = rows[row]?.comesBack ?? 'end';
+        const span = back === 'end' ? (durations[i] as number) : back === 'never' ? Infinity : back;
+        // Who takes no time has it at that time all the same, until the next look.
+        if ((start[i] as number) + span > now || (span === 0 && pending.has(i))) used += need.units;
+      }
+    return used;
+  };
+  const pending = new Set<number>();
+  const end = durations.reduce((sum, one) => sum + one, 0) + size * 50;
+  for (let now = 0; now <= end; ) {
+    pending.clear();
+    for (const task of order) {
+      if (!Number.isNaN(start[task]) || !isMet(task, now) || isNew(task, now)) continue;
+      const fits = (needs[task] ?? []).every(
+        ({ row, units }) => usedAt(row, now) + units <= (rows[row]?.capacity ?? 0),
+      );
+      if (!fits) continue;
+      start[task] = now;
+      if (durations[task] === 0) pending.add(task);
+    }
+    if (pending.size === 0) now++;
+  }
+  return start;
+
+  /** Whether what it waits for has only just started, and takes no time: it is ready at the next look. */
+  function isNew(task: number, now: number): boolean {
+    for (const from of pending) {
+      if (start[from] !== now) continue;
+      for (let e = dependentStart[from] as number; e < (dependentStart[from + 1] as number); e++)
+        if (dependents[e] === task) return true;
+    }
+    return false;
+  }
 }

@@ -168,6 +168,11 @@ export class Claims {
     });
   }
 
+  /** How many requests there have been. */
+  get asked(): number {
+    return this.#claims;
+  }
+
   /** What was granted and not given back, oldest first. */
   records(): Iterable<GrantedClaim> {
     return this.#granted;

@@ -30,7 +30,7 @@ import type { Ledger } from './ledger.ts';
 import type { ResourceManagerParts } from './resource-parts.ts';
 import { type ResourceReport, type ResourceUsage, ResourceUsageBook, usageOf } from './resource-usage.ts';
 import { CAPACITY_MAX, type Row } from './row.ts';
-import { type ResourceManagerOptions, standAlone } from './stand-alone.ts';
+import { checkComposed, type ResourceManagerOptions, standAlone } from './stand-alone.ts';
 
 /** How a request waits. */
 export interface WaitOptions {
@@ -86,7 +86,7 @@ export class ResourceManager {
 
   /** @internal Use `ResourceManager.create`, or `orchestrator.resources`. */
   constructor(parts: ResourceManagerParts) {
-    this.#parts = parts;
+    this.#parts = checkComposed(parts, 'ResourceManager');
     this.#ledger = parts.ledger;
     this.#usage = new ResourceUsageBook(parts);
   }
@@ -116,11 +116,11 @@ export class ResourceManager {
     if (asked.length === 0) throw invalidOption(at, amounts, 'at least one resource with its amount');
     const needs = asked.map(({ name, amount }) => {
       const row = this.#row(name, at);
-      if (row.unitsOf(amount, `${at}/${name}`) > row.capacity) {
+      if (row.unitsOf(amount, `${at}/${name}`) > row.wholeCapacity) {
         throw refuse('RESOURCE_UNSCHEDULABLE', {
           at: `${at}/${name}`,
           found: String(amount),
-          allowed: `at most its whole capacity of ${row.capacity / row.scale}`,
+          allowed: `at most its whole capacity of ${row.wholeCapacity / row.scale}`,
         });
       }
       return { row, amount };
@@ -134,20 +134,28 @@ export class ResourceManager {
   }
 
   /**
-   * Changes how much there is. More wakes who waits; less than what is used lets nothing new start until it fits.
+   * Changes how much there is. More wakes who waits; less than what is used lets nothing new start until it fits; less
+   * than what somebody waits for lets that wait until there is more again. What is asked for from now on is judged by
+   * it.
    *
-   * @param capacity - from 0, which pauses whoever needs the resource
-   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `OPTION_INVALID`
+   * @param capacity - from 0, rounded to a step. 0 pauses whoever needs the resource: what is asked for meanwhile
+   *   waits, if it would have fitted before
+   * @throws OrchestratorError `RESOURCE_UNKNOWN`, `OPTION_INVALID`, `RESOURCE_AMOUNT_INVALID` for less than a step
    */
   setCapacity(name: string, capacity: number): void {
     const row = this.#row(name, 'setCapacity');
-    this.#ledger.setCapacity(row, checkNumber(capacity, 'setCapacity', 0, CAPACITY_MAX / row.scale));
+    const amount = checkNumber(capacity, 'setCapacity', 0, CAPACITY_MAX / row.scale);
+    // Rounded to nothing it would pause everybody, without a word.
+    if (amount > 0 && amount * row.scale < 0.5) row.unitsOf(amount, 'setCapacity');
+    this.#usage.refresh(row);
+    this.#ledger.setCapacity(row, amount);
     this.#parts.wake();
   }
 
   /** The state of a resource. @throws OrchestratorError `RESOURCE_UNKNOWN` */
   usage(name: string): ResourceUsage {
     const row = this.#row(name, 'usage');
+    this.#usage.refresh(row);
     return usageOf(row);
   }
 
@@ -168,10 +176,14 @@ export class ResourceManager {
    * Works out in which order the tasks of a workflow should start, and when it ends then, by latest-finish-time list
    * scheduling over resources, locks, agent slots and limits (Kolisch, EJOR 90(2), 1996); a task without
    * `estimatedDuration` counts 1 ms. It is reckoned from full capacities: what others use meanwhile makes it later.
-   * With `apply`, the tasks of a live run that have not started get priorities in this order.
+   * With `tries`, orders near it are tried as well, each also backwards from its end (regret-based biased random
+   * sampling and justification: Kolisch and Hartmann, EJOR 174(1), 2006; Valls, Ballestín and Quintanilla, EJOR
+   * 165(2), 2005), and the best counts. With `apply`, the tasks of a live run that have not started get priorities
+   * in this order.
    *
    * @throws OrchestratorError `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`,
-   *   `OPTION_INVALID`, `OPTION_UNKNOWN`, `RUN_NOT_FOUND`, and what is wrong with the definition
+   *   `OPTION_INVALID`, `OPTION_UNKNOWN`, `RUN_NOT_FOUND`, `LIMIT_EXCEEDED`, `WAIT_ABORTED`, and what is wrong with
+   *   the definition
    */
   async optimizeResourceAllocation(
     workflow: AnyWorkflow | WorkflowData,

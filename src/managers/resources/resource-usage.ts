@@ -7,6 +7,7 @@
  *      each such resource, never one for each task.
  * RU2  A series holds at most `SAMPLES_MAX` samples; the oldest leave.
  * RU3  The peak is that of every single taking, asked for or not.
+ * RU4  What time gives back counts as back from that time on, whenever somebody looks.
  */
 import { Ring } from '../../base/ring.ts';
 import type { HolderRef, Holders } from './holders.ts';
@@ -92,18 +93,29 @@ export class ResourceUsageBook {
   close(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
+    for (const row of this.#series.keys()) row.onReturn = undefined;
     this.#series.clear();
   }
 
   #follow(row: Row): Series {
     this.#unwatch ??= this.#parts.onTurn(() => this.#sampleAll());
-    let series = this.#series.get(row);
-    if (series === undefined) {
-      series = { samples: new Ring<ResourceSample>(SAMPLES_MAX), last: undefined };
-      this.#series.set(row, series);
-    }
+    const series = this.#series.get(row) ?? this.#begin(row);
     this.#sample(row, series);
     return series;
+  }
+
+  #begin(row: Row): Series {
+    const series: Series = { samples: new Ring<ResourceSample>(SAMPLES_MAX), last: undefined };
+    this.#series.set(row, series);
+    // What was back before somebody asked about it is no part of the series.
+    this.refresh(row);
+    row.onReturn = (at) => noteAt(at, row, series);
+    return series;
+  }
+
+  /** Takes back what time has given back of a row; nobody does so while nobody waits for it. */
+  refresh(row: Row): void {
+    if (row.perMs !== undefined) this.#parts.ledger.replenish(row, this.#parts.monotonic());
   }
 
   #sampleAll(): void {
@@ -111,12 +123,17 @@ export class ResourceUsageBook {
   }
 
   #sample(row: Row, series: Series): void {
-    const { used, capacity } = usageOf(row);
-    const { last, samples } = series;
-    if (last !== undefined && last.used === used && last.capacity === capacity) return;
-    series.last = { at: this.#parts.monotonic(), used, capacity };
-    samples.push(series.last);
+    this.refresh(row);
+    noteAt(this.#parts.monotonic(), row, series);
   }
+}
+
+function noteAt(at: number, row: Row, series: Series): void {
+  const { used, capacity } = usageOf(row);
+  const { last, samples } = series;
+  if (last !== undefined && last.used === used && last.capacity === capacity) return;
+  series.last = { at, used, capacity };
+  samples.push(series.last);
 }
 
 /** The state of a resource, in the numbers in which it was declared. */

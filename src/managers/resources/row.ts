@@ -7,6 +7,7 @@
  * W2  0 <= used; used <= capacity except after the capacity was cut, and then nothing more is taken.
  * W3  What is taken of a renewable row comes back when it is given; of a replenishing one, `perMs` after it was
  *     taken, so that no span of that length ever sees more than the capacity; of a budget, never.
+ * W4  Capacity 0 is a pause: what is asked for meanwhile waits, and is judged by what there was before.
  */
 import { FitTree } from '../../base/fit-tree.ts';
 import { describeValue } from '../../base/values.ts';
@@ -56,8 +57,12 @@ export class Row {
   readonly waiting = new FitTree<NeedGroup<Row>>(compareGroups);
   /** Whether it stands in the ledger's list of rows of which more may have become free. */
   listed = false;
+  /** Told of what time gives back, by whoever follows the use: since when it is back. */
+  onReturn: ((at: number) => void) | undefined;
   /** The group that was woken by this row and has not been served yet. */
   candidate: NeedGroup<Row> | undefined;
+  /** The last capacity above 0; 0 when there was none. */
+  #whole: number;
   /** The capacity that it has again when it is resumed; while it is paused. */
   #pausedCapacity: number | undefined;
   /** For replenishing rows: what comes back when, oldest first. */
@@ -71,6 +76,12 @@ export class Row {
     this.perMs = spec.perMs;
     this.scale = scaleFor(spec.capacity);
     this.capacity = Math.round(spec.capacity * this.scale);
+    this.#whole = this.capacity;
+  }
+
+  /** In units: more than this will never be free, as far as anybody knows; so it is what requests are judged by. */
+  get wholeCapacity(): number {
+    return this.#whole;
   }
 
   /** Whether nothing of it is given, whatever its capacity. */
@@ -106,7 +117,8 @@ export class Row {
   unitsOf(amount: number, at: string): number {
     const units = Math.round(amount * this.scale);
     const exact = Math.abs(units - amount * this.scale) <= 1e-6 * Math.max(1, Math.abs(units) * 1e-6);
-    if (units > 0 && exact && Number.isSafeInteger(units)) return units;
+    // What is no exact integer is more than any capacity: whoever compares them refuses it.
+    if (units > 0 && exact && Number.isFinite(units)) return units;
     throw refuse('RESOURCE_AMOUNT_INVALID', {
       at,
       found: describeValue(amount),
@@ -154,11 +166,24 @@ export class Row {
       if (taking.at + this.perMs > now) break;
       this.used -= taking.units;
       this.#oldest++;
+      this.onReturn?.(taking.at + this.perMs);
     }
     if (this.#oldest > 64 && this.#oldest * 2 > this.#takings.length) {
       this.#takings.splice(0, this.#oldest);
       this.#oldest = 0;
     }
+  }
+
+  /** In units: what is used at a time, also if nobody has looked since then whether something has come back. */
+  usedAt(now: number): number {
+    let used = this.used;
+    if (this.perMs === undefined) return used;
+    for (let i = this.#oldest; i < this.#takings.length; i++) {
+      const taking = this.#takings[i] as Taking;
+      if (taking.at + this.perMs > now) break;
+      used -= taking.units;
+    }
+    return used;
   }
 
   /** When something comes back by time next; `undefined` when nothing will. */
@@ -170,14 +195,18 @@ export class Row {
   /** @param capacity - in what the host counts in; may be less than what is used, then nothing is taken until it fits */
   setCapacity(capacity: number): void {
     const units = Math.round(capacity * this.scale);
+    if (units > 0) this.#whole = units;
     if (this.#pausedCapacity === undefined) this.capacity = units;
     else this.#pausedCapacity = units;
   }
 
-  /** When time has given back so much that `units` are free, if nobody takes any meanwhile; `undefined` for never. */
+  /**
+   * When time has given back so much that `units` are free, if nobody takes any meanwhile and there is at least so much
+   * of it; `undefined` when time gives nothing back.
+   */
   freeAt(units: number): number | undefined {
-    if (this.perMs === undefined || units > this.declaredCapacity) return undefined;
-    let missing = this.used + units - this.declaredCapacity;
+    if (this.perMs === undefined) return undefined;
+    let missing = this.used + units - Math.max(units, this.declaredCapacity);
     for (let i = this.#oldest; i < this.#takings.length; i++) {
       const taking = this.#takings[i] as Taking;
       missing -= taking.units;

@@ -37,6 +37,17 @@ export interface ResourceManagerOptions {
   >;
 }
 
+/**
+ * What the constructor of a manager was given has to be what an orchestrator, or its own `create`, makes it of.
+ * @throws OrchestratorError `OPTION_INVALID`, which names `create`
+ */
+export function checkComposed<Parts extends { readonly ledger: Ledger }>(parts: Parts, name: string): Parts {
+  const at = `new ${name}`;
+  const allowed = 'what an orchestrator makes it of';
+  if (reading(at, allowed, () => (parts as Parts | undefined)?.ledger instanceof Ledger)) return parts;
+  throw invalidOption(at, parts, allowed, `Use ${name}.create(options), or that of an orchestrator.`);
+}
+
 /** The longest timer of a clock. */
 const TIMER_MS_MAX = 2_147_483_647;
 
@@ -46,12 +57,15 @@ export function standAlone(given: ResourceManagerOptions): ResourceManagerParts 
   const { clock, specs } = reading(at, 'an object of options with a clock and resources', () => {
     const options = checkRecord(given, at, '{ clock, resources }') as unknown as ResourceManagerOptions;
     checkKeys(options, new Set(['clock', 'resources']), at);
-    if (typeof options.clock?.setTimer !== 'function' || typeof options.clock.monotonic !== 'function')
-      throw invalidOption(`${at}/clock`, options.clock, 'a clock, such as new SystemClock()');
+    const { clock } = options;
+    const isClock = [clock?.setTimer, clock?.monotonic, clock?.hold].every(
+      (one) => typeof one === 'function',
+    );
+    if (!isClock) throw invalidOption(`${at}/clock`, clock, 'a clock, such as new SystemClock()');
     const resources = checkRecord(options.resources, `${at}/resources`, 'capacities by name');
     const names = Object.keys(resources);
     return {
-      clock: options.clock,
+      clock,
       specs: names.map((name) => specOf(name, resources[name], `${at}/resources/${name}`)),
     };
   });
@@ -119,6 +133,7 @@ export function joinAlone(clock: Clock, specs: readonly RowSpec[]): ResourceMana
     },
     globalRow: undefined,
     agentRows: () => [],
+    hold: () => clock.hold(),
     applyPriorities: async ({ runId }) => {
       throw refuse('OPTION_INVALID', {
         at: 'optimizeResourceAllocation/apply',

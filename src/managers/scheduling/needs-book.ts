@@ -4,7 +4,8 @@
  *
  * Owns: the declared limits. Who may call it: the task scheduler, and the managers that change limits.
  *
- * B1  A task whose needs can never be met is refused before its run starts.
+ * B1  A task whose needs can never be met is refused before its run starts. A capacity that is cut later refuses no run
+ *     that is there: it waits until there is more again.
  * B2  Tasks with equal needs are in one group.
  * B3  The groups of a plan are let go when nobody can reach the plan any more; so are the rows of its locks.
  */
@@ -14,7 +15,7 @@ import { refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { AnyTask } from '../../model/task.ts';
 import type { TaskPolicies } from '../../model/task-policies.ts';
-import type { Group, Ledger, Need } from '../resources/ledger.ts';
+import { type Group, LEDGER_ROWS_MAX, type Ledger, type Need } from '../resources/ledger.ts';
 import { lockNeed } from '../resources/lock-row.ts';
 import { CAPACITY_MAX, type Row } from '../resources/row.ts';
 
@@ -29,6 +30,17 @@ export interface BoundPlan {
   readonly groups: readonly Group[];
   /** The needs of the plans that its tasks open as child scopes, by task id. */
   readonly children: ReadonlyMap<string, BoundPlan>;
+  /** The most that one task needs of each resource; without those of `children`. */
+  readonly most: readonly ResourceDemand[];
+}
+
+/** What a task needs of a resource. */
+interface ResourceDemand {
+  readonly row: Row;
+  /** In what the host counts in. */
+  readonly amount: number;
+  /** The place of the task, for messages. */
+  readonly at: string;
 }
 
 const NO_CHILDREN: ReadonlyMap<string, BoundPlan> = new Map();
@@ -37,6 +49,8 @@ export class NeedsBook {
   readonly #ledger: Ledger;
   readonly #global: Row;
   readonly #agents: ReadonlyMap<string, AgentLimits>;
+  /** Agents that were paused before any task had named them. */
+  readonly #pausedAhead = new Set<string>();
   readonly #bound = new WeakMap<CompiledPlan, BoundPlan>();
   /** Plans are dropped by whoever kept them, without a word; whoever waits or holds keeps its plan alive. */
   readonly #dropped = new FinalizationRegistry<readonly Group[]>((groups) => this.#letGo(groups));
@@ -71,6 +85,7 @@ export class NeedsBook {
     // Most tasks share one object of policies, so most look-ups end here.
     const byPolicies = new Map<TaskPolicies, Group>();
     const groups: Group[] = new Array(plan.size);
+    const most = new Map<string, ResourceDemand>();
     let lastPolicies: TaskPolicies | undefined;
     let lastGroup: Group | undefined;
     for (let i = 0; i < plan.size; i++) {
@@ -82,18 +97,22 @@ export class NeedsBook {
       }
       let group = byPolicies.get(task.policies);
       if (group === undefined) {
-        group = this.#groupOf(
-          task,
-          shared,
-          `workflow ${JSON.stringify(plan.name)} task ${JSON.stringify(task.taskId)}`,
-        );
+        const at = `workflow ${JSON.stringify(plan.name)} task ${JSON.stringify(task.taskId)}`;
+        group = this.#groupOf(task, shared, at);
         byPolicies.set(task.policies, group);
+        for (const { name, amount } of task.policies.resources)
+          if (amount > (most.get(name)?.amount ?? 0))
+            most.set(name, {
+              row: this.#resource(name, at),
+              amount,
+              at: `${at}/resourceRequirements/${name}`,
+            });
       }
       groups[i] = group;
       lastPolicies = task.policies;
       lastGroup = group;
     }
-    const bound = { groups, children: this.#bindChildren(plan) };
+    const bound = { groups, children: this.#bindChildren(plan), most: [...most.values()] };
     this.#bound.set(plan, bound);
     // Only names of locks are without end: of the other rows there are as many as were declared.
     const locking = [...byPolicies.values()].filter((group) => group.rows.some((row) => row.kind === 'lock'));
@@ -102,6 +121,15 @@ export class NeedsBook {
     if (plan.concurrency !== undefined)
       this.#ledger.setCapacity(this.#workflowRow(plan, plan.concurrency), plan.concurrency);
     return bound;
+  }
+
+  /**
+   * Refuses a new run of a plan whose needs could be met when it was bound, but not by what there is now.
+   * @throws OrchestratorError `RESOURCE_UNSCHEDULABLE`
+   */
+  refuseUnschedulable({ most, children }: BoundPlan): void {
+    for (const demand of most) this.#checkFits(demand);
+    for (const child of children.values()) this.refuseUnschedulable(child);
   }
 
   #bindChildren(plan: CompiledPlan): ReadonlyMap<string, BoundPlan> {
@@ -116,6 +144,32 @@ export class NeedsBook {
     }
   }
 
+  /**
+   * Lets no task of an agent start. For one that no task has named yet nothing but its name is kept.
+   * @throws OrchestratorError `LIMIT_EXCEEDED`
+   */
+  pauseAgent(agent: string): void {
+    const slots = this.#ledger.row(`agent:${agent}`);
+    if (slots !== undefined) {
+      this.#ledger.pauseRow(slots);
+      return;
+    }
+    if (this.#pausedAhead.size >= LEDGER_ROWS_MAX)
+      throw refuse('LIMIT_EXCEEDED', {
+        at: 'pause',
+        found: `${this.#pausedAhead.size} paused agents that no task has named`,
+        allowed: `at most ${LEDGER_ROWS_MAX}`,
+        hint: 'Resume some, or pause the orchestrator.',
+      });
+    this.#pausedAhead.add(agent);
+  }
+
+  resumeAgent(agent: string): void {
+    this.#pausedAhead.delete(agent);
+    const slots = this.#ledger.row(`agent:${agent}`);
+    if (slots !== undefined) this.#ledger.resumeRow(slots);
+  }
+
   /** The rows of an agent: its slots and, if it has one, its rate. */
   agentRows(agent: string): readonly Row[] {
     const limits = this.#agents.get(agent);
@@ -125,6 +179,7 @@ export class NeedsBook {
       kind: 'agent',
       capacity: limits?.concurrency ?? CAPACITY_MAX,
     });
+    if (this.#pausedAhead.delete(agent)) this.#ledger.pauseRow(slots);
     if (limits?.rate === undefined) return [slots];
     const { limit, perMs } = limits.rate;
     return [
@@ -165,16 +220,24 @@ export class NeedsBook {
   }
 
   #resourceNeed(name: string, amount: number, at: string): Need {
+    const row = this.#resource(name, at);
+    this.#checkFits({ row, amount, at });
+    return { row, amount };
+  }
+
+  #checkFits({ row, amount, at }: ResourceDemand): void {
+    if (row.unitsOf(amount, at) <= row.wholeCapacity) return;
+    throw refuse('RESOURCE_UNSCHEDULABLE', {
+      at,
+      found: `${amount} of ${quote(row.name)}`,
+      allowed: `at most its whole capacity of ${row.wholeCapacity / row.scale}`,
+    });
+  }
+
+  #resource(name: string, at: string): Row {
     const row = this.#ledger.row(`resource:${name}`);
     if (row === undefined) throw this.#unknownResource(name, at);
-    if (row.unitsOf(amount, at) > row.capacity) {
-      throw refuse('RESOURCE_UNSCHEDULABLE', {
-        at,
-        found: `${amount} of ${quote(name)}`,
-        allowed: `at most its whole capacity of ${row.capacity / row.scale}`,
-      });
-    }
-    return { row, amount };
+    return row;
   }
 
   #unknownResource(name: string, at: string): Error {
