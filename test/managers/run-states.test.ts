@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/machine/events.ts';
 import { replay } from '../../src/machine/replay.ts';
+import { CHECKPOINTS_MAX } from '../../src/managers/persistence/checkpoints.ts';
 import type { PersistenceContext } from '../../src/managers/persistence/persistence-context.ts';
 import { PersistenceManager, streamOf } from '../../src/managers/persistence/persistence-manager.ts';
 import { savedRunOf } from '../../src/managers/persistence/saved-run.ts';
@@ -381,6 +382,13 @@ describe('a persistence manager alone', () => {
   it('refuses what it cannot do, by name', async () => {
     const { manager } = await halfDone(new MemoryStore());
     const loose = new PersistenceManager(new MemoryStore(), 'loose');
+    const checkpoint = await manager.createCheckpoint('run-1', { name: 'here' });
+    const throwing = <Given extends object>(given: Given): Given =>
+      new Proxy(given, {
+        get() {
+          throw new Error('no');
+        },
+      });
     const asks: readonly (readonly [string, () => Promise<unknown>])[] = [
       ['RUN_NOT_FOUND', () => manager.loadState('run-9')],
       ['RUN_NOT_FOUND', () => manager.saveState('run-9')],
@@ -397,11 +405,58 @@ describe('a persistence manager alone', () => {
       ['OPTION_INVALID', () => manager.restoreFromCheckpoint(null as never)],
       ['VALUE_UNSERIALISABLE', () => manager.fork('run-1', 4, { input: () => 1 })],
       ['OPTION_INVALID', () => loose.loadState('run-1')],
+      ...[0, -1, 1.5, Number.POSITIVE_INFINITY, 1e21, '2', null].map(
+        (seq) => ['OPTION_INVALID', () => manager.fork('run-1', seq as never)] as const,
+      ),
+      ...[null, 3, 'x', [], new Date(0)].map(
+        (options) => ['OPTION_INVALID', () => manager.fork('run-1', 1, options as never)] as const,
+      ),
+      ['OPTION_UNKNOWN', () => manager.fork('run-1', 1, { inputs: 1 } as never)],
+      ['OPTION_INVALID', () => manager.fork('run-1', 1, throwing({ input: 1 }))],
+      ['OPTION_INVALID', () => manager.restoreFromCheckpoint(throwing({ id: 'x' }) as never)],
+      ['OPTION_INVALID', () => manager.restoreFromCheckpoint({ ...checkpoint, seq: 5 })],
+      ['OPTION_INVALID', () => manager.restoreFromCheckpoint({ ...checkpoint, seq: -1 })],
+      ['RUN_NOT_FOUND', () => manager.restoreFromCheckpoint({ ...checkpoint, runId: '__proto__' })],
     ];
     for (const [code, ask] of asks)
       await expect(ask(), code).rejects.toThrow(expect.objectContaining({ code }));
     // A refusal leaves nothing behind.
     expect((await manager.listRuns()).map(({ runId }) => runId)).toEqual(['run-1']);
+  });
+});
+
+describe('a persistence manager that was closed', () => {
+  it('writes nothing any more, and still reads', async () => {
+    const store = new MemoryStore();
+    const { manager } = await halfDone(store);
+    const checkpoint = await manager.createCheckpoint('run-1');
+    await manager.close();
+    const before = [store.list({ prefix: '', limit: 100 }), store.listCheckpoints('run:run-1')];
+    for (const ask of [
+      () => manager.fork('run-1', 1),
+      () => manager.restoreFromCheckpoint(checkpoint),
+      () => manager.createCheckpoint('run-1', { name: 'late' }),
+      () => manager.saveState('run-1'),
+      () => manager.removeCheckpoint(checkpoint.id),
+    ])
+      await expect(ask()).rejects.toThrow(expect.objectContaining({ code: 'ORCHESTRATOR_CLOSED' }));
+    expect([store.list({ prefix: '', limit: 100 }), store.listCheckpoints('run:run-1')]).toEqual(before);
+    expect((await manager.loadState('run-1')).seq).toBe(4);
+  });
+});
+
+describe('the checkpoints of one run', () => {
+  it('are at most a thousand: one more is refused, the same one again is not, and another one fits when one is gone', async () => {
+    const { manager } = await halfDone(new MemoryStore());
+    for (let i = 0; i < CHECKPOINTS_MAX; i++) await manager.createCheckpoint('run-1', { name: `n${i}` });
+    const more = manager.createCheckpoint('run-1', { name: 'more' });
+    await expect(more).rejects.toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+    const again = await manager.createCheckpoint('run-1', { name: 'n7' });
+    expect(await manager.listCheckpoints('run-1')).toHaveLength(CHECKPOINTS_MAX);
+    await manager.removeCheckpoint(again.id);
+    await manager.createCheckpoint('run-1', { name: 'more' });
+    // What is kept by itself is never refused.
+    await manager.saveState('run-1');
   });
 });
 

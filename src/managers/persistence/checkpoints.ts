@@ -11,7 +11,8 @@
 import { describeName } from '../../base/values.ts';
 import { restore, SNAPSHOT_VERSION, type StateSnapshot } from '../../machine/snapshot.ts';
 import type { RunState } from '../../machine/state.ts';
-import { OrchestratorError } from '../../model/errors.ts';
+import { invalidOption } from '../../model/checks.ts';
+import { OrchestratorError, refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { CheckpointInfo, EventRecord, EventStore } from '../../ports/event-store.ts';
 import type { StoreAccess } from './persistence-context.ts';
@@ -34,6 +35,9 @@ interface CheckpointPayload {
   /** The event at its `seq`, by which it is known whether the log is still the same. */
   readonly last: { readonly type: string; readonly at: number };
 }
+
+/** How many a run can have, the one that is kept by itself among them. */
+export const CHECKPOINTS_MAX = 1_000;
 
 /** How many are tried before the log is replayed from its beginning. */
 const CANDIDATES_MAX = 3;
@@ -62,12 +66,21 @@ export class Checkpoints {
   }
 
   /** Keeps a state for somebody. The same state under the same name is one checkpoint. */
-  saveNamed(state: StateSnapshot, at: number, name: string | undefined): Promise<Checkpoint> {
+  async saveNamed(state: StateSnapshot, at: number, name: string | undefined): Promise<Checkpoint> {
     const id = `${state.runId}/${state.seq}${name === undefined ? '' : `/${name}`}`;
+    const others = (await this.list(state.runId)).filter((known) => known.id !== id);
+    if (others.length >= CHECKPOINTS_MAX)
+      throw refuse('LIMIT_EXCEEDED', {
+        at: 'createCheckpoint',
+        found: `${others.length} checkpoints of run ${JSON.stringify(state.runId)}`,
+        allowed: `at most ${CHECKPOINTS_MAX}`,
+        hint: 'Remove some with removeCheckpoint; a fork needs none, only a seq.',
+      });
     return this.#save(id, state, at, name);
   }
 
   async #save(id: string, state: StateSnapshot, at: number, name: string | undefined): Promise<Checkpoint> {
+    this.#access.checkOpen();
     const { runId, seq } = state;
     const [last] = await this.#access.readPage(runId, seq, 1);
     if (last === undefined) throw notInLog(id, runId, seq);
@@ -82,6 +95,7 @@ export class Checkpoints {
 
   /** The checkpoints of a run, by `seq`. */
   async list(runId: string): Promise<readonly Checkpoint[]> {
+    if (typeof runId !== 'string') throw invalidOption('listCheckpoints/runId', runId, 'the id of a run');
     if (!this.areKept) return [];
     const listed = await this.#kept().listCheckpoints(this.#access.streamOf(runId));
     return listed.map((info) => toCheckpoint(runId, info)).sort((a, b) => a.seq - b.seq);
@@ -97,6 +111,7 @@ export class Checkpoints {
   }
 
   async remove(id: string): Promise<boolean> {
+    this.#access.checkOpen();
     const kept = this.#kept();
     if ((await kept.loadCheckpoint(id)) === undefined) return false;
     await kept.removeCheckpoint(id);

@@ -35,6 +35,8 @@ export interface StoreAccess {
   readonly store: EventStore;
   /** The claim of the manager. */
   epoch(): number;
+  /** @throws OrchestratorError `ORCHESTRATOR_CLOSED` when the store was given back */
+  checkOpen(): void;
   readPage(
     runId: string,
     fromSeq: number,

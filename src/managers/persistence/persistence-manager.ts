@@ -8,8 +8,11 @@
  * P1  At most one append is under way; what is decided meanwhile gathers for the next one (group commit).
  * P2  An append covers all or nothing of its group.
  * P3  A store that answers at once is answered at once: no promise is made.
+ * P4  Once the store was given back nothing is written to it; what is in it can still be read.
  */
 import { EVENT_SCHEMA_VERSIONS, type RunEvent } from '../../machine/events.ts';
+import { invalidOption, reading } from '../../model/checks.ts';
+import { OrchestratorError } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { EventRecord, EventStore, StreamAppend, StreamInfo } from '../../ports/event-store.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
@@ -46,20 +49,24 @@ export class PersistenceManager {
   readonly #states: RunStates;
   #context: PersistenceContext | undefined;
   #epoch = 0;
+  #isClosed = false;
   /** The append that is under way, of a store that takes its time. */
   #underWay: Promise<void> | undefined;
 
   /**
    * @param owner - who claims the store: unique, so that nobody else passes for it
    * @param context - what the methods on states, checkpoints and forks need; the others do without
+   * @throws OrchestratorError `OPTION_INVALID`
    */
   constructor(store: EventStore, owner: string, context?: PersistenceContext) {
+    checkGiven(store, owner);
     this.#store = store;
     this.#owner = owner;
     this.#context = context;
     const access: StoreAccess = {
       store,
       epoch: () => this.#epoch,
+      checkOpen: () => this.#checkOpen(),
       readPage: (runId, fromSeq, limit) => this.readPage(runId, fromSeq, limit),
       streamOf,
     };
@@ -84,6 +91,11 @@ export class PersistenceManager {
     return this.#store.capabilities.durable;
   }
 
+  /** @internal Whether the store goes on needing the values themselves that it is given. */
+  get keepsValues(): boolean {
+    return this.#store.capabilities.keepsValues === true;
+  }
+
   /**
    * Becomes the only writer of the store.
    * @returns the epoch, greater than that of every owner before
@@ -96,6 +108,7 @@ export class PersistenceManager {
 
   /** Gives the store back. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#store.release(this.#owner);
   }
 
@@ -105,8 +118,8 @@ export class PersistenceManager {
    * checkpoints keeps the log alone.
    *
    * @returns the state that is kept
-   * @throws OrchestratorError `RUN_NOT_FOUND`, `WORKFLOW_NOT_FOUND`, `HISTORY_INVALID`, `EVENT_UNKNOWN`, and what the
-   *   store throws
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `WORKFLOW_NOT_FOUND`, `HISTORY_INVALID`, `EVENT_UNKNOWN`,
+   *   `ORCHESTRATOR_CLOSED`, and what the store throws
    */
   saveState(runId: string): Promise<SavedRun> {
     return this.#states.save(runId);
@@ -134,7 +147,8 @@ export class PersistenceManager {
    * Keeps the state of a run as it is now, until it is removed or its run is. The same state under the same name is
    * one checkpoint.
    *
-   * @throws OrchestratorError `CHECKPOINT_UNSUPPORTED`, `ID_INVALID` (the name), and as `saveState`
+   * @throws OrchestratorError `CHECKPOINT_UNSUPPORTED`, `ID_INVALID` (the name), `LIMIT_EXCEEDED` (1,000 of one run),
+   *   and as `saveState`
    */
   createCheckpoint(runId: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
     return this.#states.createCheckpoint(runId, options);
@@ -165,7 +179,8 @@ export class PersistenceManager {
 
   /**
    * The same from behind any event: `seq` counts up to the end of the step that it lies in.
-   * @throws OrchestratorError `RUN_NOT_FOUND`, `OPTION_INVALID` (a `seq` behind the end), and as `saveState`
+   * @throws OrchestratorError `RUN_NOT_FOUND`, `OPTION_INVALID` (a `seq` behind the end), `OPTION_UNKNOWN`,
+   *   `VALUE_UNSERIALISABLE` (the input), and as `saveState`
    */
   fork(runId: string, seq: number, options: RestoreOptions = {}): Promise<ForkedRun> {
     return this.#states.fork(runId, seq, options, 'fork');
@@ -182,6 +197,14 @@ export class PersistenceManager {
     if (this.#underWay !== undefined) return this.#underWay.then(() => this.append(group));
     const written = this.#store.append(group);
     return typeof written?.then === 'function' ? this.#follow(written) : undefined;
+  }
+
+  #checkOpen(): void {
+    if (!this.#isClosed) return;
+    throw new OrchestratorError(
+      'ORCHESTRATOR_CLOSED',
+      'this store was given back; nothing can be written to it any more',
+    );
   }
 
   #follow(written: Promise<void>): Promise<void> {
@@ -257,4 +280,16 @@ export class PersistenceManager {
       uniqueKeys: key === undefined ? undefined : [key],
     };
   }
+}
+
+function checkGiven(store: unknown, owner: unknown): void {
+  const at = 'new PersistenceManager';
+  const allowed = 'an EventStore, such as new MemoryStore()';
+  const isStore = (): boolean => {
+    const { append, read, claim } = (store ?? {}) as Partial<EventStore>;
+    return [append, read, claim].every((method) => typeof method === 'function');
+  };
+  if (!reading(`${at}/store`, allowed, isStore)) throw invalidOption(`${at}/store`, store, allowed);
+  if (typeof owner !== 'string' || owner === '')
+    throw invalidOption(`${at}/owner`, owner, 'a name that nobody else claims the store by');
 }

@@ -98,15 +98,15 @@ export class RunStates {
 
   async restore(given: Checkpoint | string, options: RestoreOptions): Promise<ForkedRun> {
     const at = 'restoreFromCheckpoint';
-    checkOptions(options, at, ['input']);
     if (typeof given === 'string') {
       const { stream, seq } = await this.#parts.checkpoints.find(given);
       return this.fork(stream.slice(this.#parts.access.streamOf('').length), seq, options, at);
     }
-    const checkpoint = reading(at, CHECKPOINT, () =>
-      checkRecord(given, at, CHECKPOINT),
-    ) as Partial<Checkpoint>;
-    const { runId, seq, id } = checkpoint;
+    // Each is read once, and only here: what is given may be anything.
+    const { runId, seq, id } = reading(at, CHECKPOINT, () => {
+      const { runId, seq, id } = checkRecord(given, at, CHECKPOINT) as Partial<Checkpoint>;
+      return { runId, seq, id };
+    });
     if (typeof runId !== 'string' || typeof seq !== 'number' || typeof id !== 'string')
       throw refuse('OPTION_INVALID', { at, found: describeValue(given), allowed: CHECKPOINT });
     await this.#checkKept(id, runId);
@@ -115,15 +115,18 @@ export class RunStates {
 
   /** A new run that goes on from the state of another one behind its event `seq`. */
   async fork(runId: string, given: number, options: RestoreOptions, at: string): Promise<ForkedRun> {
+    const asked = checkOptions(options, at, ['input']);
+    const input = 'input' in asked ? { value: carried(asked.input, at) } : undefined;
     const seq = checkInteger(given, `${at}/seq`, 1, Number.MAX_SAFE_INTEGER);
     const context = this.#context(at);
+    this.#parts.access.checkOpen();
     const plan = await this.#planOf(runId, at);
     const forkId = context.nextRunId();
-    const input = 'input' in options ? { value: carried(options.input, at) } : undefined;
     const now = context.clock.now();
     const events = await forkedEvents(this.#parts.history, { runId, plan, seq, forkId, at: now, input });
     const end = events[events.length - 1]?.seq ?? 0;
     if (end < seq) throw behindTheEnd(runId, `${at}/seq`, seq, end);
+    this.#parts.access.checkOpen();
     await this.#parts.append(forkId, events);
     await context.adopt?.(forkId);
     return { runId: forkId, forkedFrom: { runId, seq: end } };
@@ -175,7 +178,8 @@ function checkOptions(
   return reading(at, 'an object of options', () => {
     const options = checkRecord(given, at, 'an object of options');
     checkKeys(options, new Set(keys), at);
-    return options;
+    // Read here, where whoever throws is told what is allowed.
+    return { ...options };
   });
 }
 
