@@ -97,8 +97,8 @@ function cancelTask(state: RunState, scope: ScopeState, index: number, command: 
 
 function setPriority(state: RunState, scope: ScopeState, index: number, command: SetPriority): Decision {
   const status = scope.status[index] as number;
-  // What runs or has ended keeps its place in history: changing it means nothing.
-  if (isTerminal(status) || status === IN_PROGRESS) return NOTHING;
+  // What runs or has ended keeps its place in history.
+  if (isTerminal(status) || status === IN_PROGRESS) return illegal(scope, index, 'have its priority changed');
   const { at, path, priority } = command;
   return [{ type: 'TaskPriorityChanged', runId: state.runId, seq: state.seq + 1, at, path, priority }];
 }

@@ -26,7 +26,6 @@ export function undurableByPath(events: readonly RunEvent[]): Undurable {
 
 function isMove(event: RunEvent): boolean {
   return (
-    event.type !== 'ConditionEvaluated' &&
     event.type !== 'TaskProgressed' &&
     event.type !== 'TaskPriorityChanged' &&
     event.type !== 'TaskStopRequested'
@@ -63,6 +62,7 @@ export function codeBefore(event: RunEvent, scope: ScopeState, index: number): n
       // Set while it waited for its next attempt, and not taken away by its end.
       return peekDetails(scope, index)?.dueAt === undefined ? IN_PROGRESS : RETRYING;
     case 'TaskSkipped':
+    case 'ConditionEvaluated':
       return CREATED;
     default:
       return IN_PROGRESS;
@@ -72,6 +72,8 @@ export function codeBefore(event: RunEvent, scope: ScopeState, index: number): n
 /** The attempt that a task had made before an event that is not durable. */
 export function attemptBefore(event: RunEvent, scope: ScopeState, index: number): number {
   if (event.type === 'TaskStarted') return event.attempt - 1;
+  // Asked once, before the first.
+  if (event.type === 'ConditionEvaluated') return 0;
   return 'attempt' in event ? event.attempt : (scope.attempts[index] as number);
 }
 

@@ -22,7 +22,7 @@ export function textOf(about: About, cause: Cause): string {
     case 'running':
       return `${task} is in progress (attempt ${about.attempt})${cause.isStopping ? ', and was told to stop' : ''}.`;
     case 'child':
-      return `${task} waits for ${count(cause.open, 'child scope')} of its own.`;
+      return `${task} waits for ${count(cause.open, 'child scope')} of its own: ${list(cause.scopes.map((scope) => JSON.stringify(scope)))}.`;
     case 'dependency':
       return `${task} waits for ${list(cause.unmet.map(dependencyText))}.`;
     case 'condition':
@@ -52,12 +52,13 @@ function dependencyText({ path, status, anyOutcome }: UnmetDependency): string {
   return `${JSON.stringify(path)} to ${anyOutcome ? 'end' : 'complete'} (it is ${status.replace('_', ' ')})`;
 }
 
-function pauseText({ what, name }: PausedBy): string {
-  return what === 'orchestrator' ? 'the orchestrator is paused' : `${what} ${JSON.stringify(name)} is paused`;
+function pauseText({ what, name, isLogged }: PausedBy): string {
+  if (what === 'orchestrator') return 'the orchestrator is paused';
+  return `${what} ${JSON.stringify(name)} is paused${isLogged ? ', by its own pause()' : ''}`;
 }
 
 function lackText(lack: Lacked): string {
-  const { kind, name, needed, free, capacity, mode, freeInMs } = lack;
+  const { kind, name, needed, free, capacity, mode, freeInMs = 0 } = lack;
   const holders = lack.holders.length === 0 ? '' : `, held by ${list(lack.holders.map(holderText))}`;
   switch (kind) {
     case 'lock':
@@ -67,7 +68,7 @@ function lackText(lack: Lacked): string {
     case 'concurrency':
       return `a place under the limit of ${JSON.stringify(name)} (${capacity})${holders}`;
     case 'rate':
-      return `${needed} of the rate ${JSON.stringify(name)}, of which ${free} of ${capacity} is free; ${freeInMs === undefined ? 'its capacity is too small' : `enough comes back in ${duration(freeInMs)}`}`;
+      return `${needed} of the rate ${JSON.stringify(name)}, of which ${free} of ${capacity} is free; ${needed > capacity ? 'its capacity is too small' : `enough comes back in ${duration(freeInMs)}`}`;
     case 'budget':
       return `${needed} of the budget ${JSON.stringify(name)}, of which ${free} of ${capacity} is left`;
     case 'resource':

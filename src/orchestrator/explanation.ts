@@ -31,7 +31,7 @@ export type StartStep =
   | { readonly step: 'resume'; readonly by: PausedBy }
   /** Its `when` has to answer true. */
   | { readonly step: 'condition' }
-  /** Those who come first have to get theirs. */
+  /** Those who come first are served first, as far as what becomes free is enough for them. */
   | { readonly step: 'queue'; readonly ahead: number };
 
 /** What every explanation has. */
@@ -52,7 +52,12 @@ export type Explanation = ExplainedTask &
   (
     | { readonly reason: 'finished'; readonly failure: TaskFailure | undefined }
     | { readonly reason: 'running'; readonly isStopping: boolean }
-    | { readonly reason: 'child'; readonly open: number }
+    | {
+        readonly reason: 'child';
+        readonly open: number;
+        /** The child scopes that are open, as their tasks' paths begin. */
+        readonly scopes: readonly TaskPath[];
+      }
     | { readonly reason: 'dependency'; readonly unmet: readonly UnmetDependency[] }
     | { readonly reason: 'condition' }
     | {

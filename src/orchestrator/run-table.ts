@@ -32,6 +32,7 @@ export function runTable({ directory, loop, scheduler }: RunTableParts): RunTabl
       return directory.unfinishedCount;
     },
     has: (runId) => directory.find(runId) !== undefined,
+    tickets: (runId) => directory.find(runId)?.tickets() ?? [],
     held: () => heldTasks(directory),
     record: (ref) => {
       const { run, scope, index } = find(ref);

@@ -1,4 +1,5 @@
 import { describeValue } from '../base/values.ts';
+import type { RunCommand } from '../machine/commands.ts';
 import type { RunEvent } from '../machine/events.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { checkNumber } from '../model/checks.ts';
@@ -78,7 +79,8 @@ export class TaskMonitor {
     checkNumber(priority, 'updatePriority', -PRIORITY_MAX, PRIORITY_MAX);
     const { status } = this.#view();
     if (status === 'in_progress' || isTaskFinished(status)) throw this.#illegal('have its priority changed');
-    await this.#services.submit(this.#run, { type: 'SetPriority', at: 0, path: this.path, priority });
+    const command = { type: 'SetPriority', at: 0, path: this.path, priority } as const;
+    await this.#command(command, 'have its priority changed');
   }
 
   /**
@@ -96,19 +98,14 @@ export class TaskMonitor {
     }
     const message = `task ${JSON.stringify(this.path)} was cancelled`;
     const why = reason === undefined ? { name: 'Cancelled', message } : describeFailure(reason);
-    try {
-      await this.#services.submit(this.#run, {
-        type: 'CancelTask',
-        at: 0,
-        path: this.path,
-        cause: 'task_cancelled',
-        reason: why,
-      });
-    } catch (error) {
-      // A run that has ended has only tasks that have.
-      if (OrchestratorError.is(error, 'RUN_FINISHED')) throw this.#illegal('be cancelled');
-      throw error;
-    }
+    const command = {
+      type: 'CancelTask',
+      at: 0,
+      path: this.path,
+      cause: 'task_cancelled',
+      reason: why,
+    } as const;
+    await this.#command(command, 'be cancelled');
   }
 
   /**
@@ -140,6 +137,16 @@ export class TaskMonitor {
     const { scope, index } = this.#place();
     const undurable = undurableByPath(this.#services.undurable(this.#run));
     return viewOf(this.#run, scope, index, undurable, this.#services.scheduler);
+  }
+
+  async #command(command: RunCommand, what: string): Promise<void> {
+    try {
+      await this.#services.submit(this.#run, command);
+    } catch (error) {
+      // A run that has ended has only tasks that have.
+      if (OrchestratorError.is(error, 'RUN_FINISHED')) throw this.#illegal(what);
+      throw error;
+    }
   }
 
   #illegal(what: string): OrchestratorError {

@@ -72,6 +72,8 @@ export function viewOf(
     return { ...about, status: statusName(code), reason: undefined };
   if (undurable.size > 0 && waitsForUndurable(undurable, scope, index))
     return { ...about, status: 'created', reason: 'dependency' };
+  // Its answer is not durable yet: it has neither come to wait nor been skipped.
+  if (hidden?.type === 'ConditionEvaluated') return { ...about, status: 'ready', reason: undefined };
   const ticket = run.ticketOf(scope, index);
   if (ticket !== undefined && scheduler?.isWaiting(ticket)) {
     const reason = scheduler.reasonOf(ticket);
@@ -80,7 +82,8 @@ export function viewOf(
   if (code === RETRYING && ticket?.phase === 'delayed')
     return { ...about, status: 'retrying', reason: 'timer' };
   const isReady = code === RETRYING || (code === CREATED && scope.unmet[index] === 0);
-  if (isReady && run.isHeld) return { ...about, status: 'waiting', reason: 'paused' };
+  // Who has everything starts, whatever is paused by now.
+  if (isReady && run.isHeld && !ticket?.holding) return { ...about, status: 'waiting', reason: 'paused' };
   if (isReady) return { ...about, status: 'ready', reason: undefined };
   return { ...about, status: 'created', reason: 'dependency' };
 }

@@ -152,8 +152,11 @@ describe('a new priority', () => {
     expect(priorityOf(lead.state, root, 2)).toBe(100);
   });
 
-  it('means nothing for a task that runs or has ended', () => {
-    given(chain, startRun, start('a')).when(setPriority('a', 5)).thenNothing();
-    given(chain, startRun, start('a'), succeed('a')).when(setPriority('a', 5)).thenNothing();
+  it('is refused for a task that runs or has ended', () => {
+    const refused = /so it cannot have its priority changed/;
+    given(chain, startRun, start('a')).when(setPriority('a', 5)).thenRefused('TRANSITION_ILLEGAL', refused);
+    given(chain, startRun, start('a'), succeed('a'))
+      .when(setPriority('a', 5))
+      .thenRefused('TRANSITION_ILLEGAL', refused);
   });
 });

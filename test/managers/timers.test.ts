@@ -71,6 +71,20 @@ describe('Timers', () => {
     expect(rung).toEqual(['at once 10', 'later 15']);
   });
 
+  it('ring although another one throws, also at the same time, and its error is not swallowed', async () => {
+    const { clock, timers, rung, set } = setUp();
+    const fault = new Error('a callback at fault');
+    timers.set(10, () => {
+      throw fault;
+    });
+    set('b', 10);
+    set('c', 20);
+    await expect(clock.advance(30)).rejects.toBe(fault);
+    await clock.advance(30);
+    expect(rung).toEqual(['b 10', 'c 20']);
+    expect([timers.size, clock.pending]).toEqual([0, 0]);
+  });
+
   it('wait longer than a clock can', async () => {
     const delays: number[] = [];
     const clock = new VirtualClock({ auto: false });

@@ -8,12 +8,13 @@
  */
 import type { LockMode } from '../../model/needs.ts';
 import type { WaitReason } from '../../model/status.ts';
-import type { HolderRef, Holders } from '../resources/holders.ts';
-import { compareWaiters } from '../resources/need-group.ts';
+import type { HolderRef } from '../resources/holders.ts';
+import type { Group } from '../resources/ledger.ts';
 import type { Row, RowKind } from '../resources/row.ts';
 import type { PausedBy } from './holds.ts';
 import { lackedBy, type QueueParts } from './queue-view.ts';
-import type { Ticket } from './ticket.ts';
+import type { Surveyor } from './survey.ts';
+import type { ScheduledRun, Ticket } from './ticket.ts';
 
 /** Somebody who holds some of what is lacking. */
 export interface HeldBy {
@@ -35,7 +36,10 @@ export interface Lacked {
   readonly capacity: number;
   /** For locks: how it is wanted. */
   readonly mode: LockMode | undefined;
-  /** Who holds it now, whoever took it first first. Empty for rates and budgets: there it is used up. */
+  /**
+   * Who holds it now: tasks, by the submission of their runs, then requests of the host. Empty for rates and budgets:
+   * there it is used up.
+   */
   readonly holders: readonly HeldBy[];
   /** Milliseconds until so much has come back by time; for rates. */
   readonly freeInMs: number | undefined;
@@ -55,39 +59,62 @@ export interface Wait {
 
 /** What is needed to explain waits. */
 export interface ExplainParts extends QueueParts {
-  readonly holders: Holders;
+  readonly surveyor: Surveyor;
   readonly monotonic: () => number;
 }
 
 /** Explains the wait of a ticket that stands in the queue or aside. */
 export function explainWait(ticket: Ticket, parts: ExplainParts): Wait {
   const { group } = ticket;
-  const pausedBy = pausesOf(ticket, parts);
-  const first = lackedBy(group);
-  const lacking = group.rows.filter(
-    (row, i) => row.used + (group.amounts[i] as number) > row.declaredCapacity,
-  );
-  // What it is parked at stands first: that is what the view of the task names.
-  if (first !== undefined && lacking.includes(first))
-    lacking.unshift(...lacking.splice(lacking.indexOf(first), 1));
+  const { pausedBy, lacking } = holdsBack(ticket.run, group, parts);
+  const position = ticket.queued ? parts.surveyor.positionOf(ticket) : undefined;
+  const ahead = position === undefined ? 0 : parts.surveyor.countAhead(position, lacking);
   const lacks = lacking.map((row) => lackOf(row, group.amountOf(row), parts));
-  const { position, ahead } = placeOf(ticket, new Set(lacking), parts);
   const reason = pausedBy.length > 0 ? 'paused' : lacks[0]?.kind;
   return { reason, pausedBy, lacks, position, ahead };
 }
 
-/** Everything that is paused and holds a ticket back. */
-function pausesOf(ticket: Ticket, { holds, isPaused }: ExplainParts): readonly PausedBy[] {
+/** Explains the wait of a task that has no ticket in the queue, because its run is paused. */
+export function explainHeld(run: ScheduledRun, group: Group, parts: ExplainParts): Wait {
+  const { pausedBy, lacking } = holdsBack(run, group, parts);
+  const lacks = lacking.map((row) => lackOf(row, group.amountOf(row), parts));
+  return { reason: 'paused', pausedBy, lacks, position: undefined, ahead: 0 };
+}
+
+/** Everything that is paused, or lacking; what the view of the task names stands first. */
+function holdsBack(
+  run: ScheduledRun,
+  group: Group,
+  parts: ExplainParts,
+): { readonly pausedBy: readonly PausedBy[]; readonly lacking: Row[] } {
+  const first = lackedBy(group);
+  const now = parts.monotonic();
+  const lacking = group.rows.filter(
+    (row, i) => row.usedAt(now) + (group.amounts[i] as number) > row.declaredCapacity,
+  );
+  if (first !== undefined && lacking.includes(first))
+    lacking.unshift(...lacking.splice(lacking.indexOf(first), 1));
+  return { pausedBy: pausesFor(run, group, parts), lacking };
+}
+
+/** Everything that is paused and holds back those of a run who have these needs. */
+export function pausesFor(
+  run: ScheduledRun,
+  group: Group,
+  { holds, isPaused }: Pick<QueueParts, 'holds' | 'isPaused'>,
+): readonly PausedBy[] {
   const by: PausedBy[] = isPaused() ? [{ what: 'orchestrator', name: '' }] : [];
-  by.push(...holds.of(ticket.run));
-  for (const row of ticket.group.rows) if (row.isPaused) by.push({ what: 'agent', name: row.name });
+  by.push(...holds.of(run));
+  for (const row of group.rows) if (row.isPaused) by.push({ what: 'agent', name: row.name });
   return by;
 }
 
-function lackOf(row: Row, units: number, { holders, monotonic }: ExplainParts): Lacked {
+function lackOf(row: Row, units: number, { surveyor, monotonic }: ExplainParts): Lacked {
   const isLock = row.kind === 'lock';
-  const held = row.perMs !== undefined || row.kind === 'budget' ? [] : holders.of(row);
+  const held = row.perMs !== undefined || row.kind === 'budget' ? [] : surveyor.holdersOf(row);
   const whole = row.declaredCapacity / row.scale;
+  const now = monotonic();
+  const used = row.usedAt(now);
   const dueAt = row.freeAt(units);
   // A lock is all of its row or one unit of it; nobody wants to read how many there are.
   const plain = (amount: number): number => (isLock ? Number(amount > 0) : amount);
@@ -95,28 +122,11 @@ function lackOf(row: Row, units: number, { holders, monotonic }: ExplainParts): 
     kind: row.kind,
     name: row.name,
     needed: plain(units / row.scale),
-    used: plain(row.used / row.scale),
-    free: isLock ? 0 : Math.max(0, row.declaredCapacity - row.used) / row.scale,
+    used: plain(used / row.scale),
+    free: isLock ? 0 : Math.max(0, row.declaredCapacity - used) / row.scale,
     capacity: plain(whole),
     mode: isLock ? (units / row.scale === whole ? 'exclusive' : 'shared') : undefined,
     holders: held.map(({ holder, amount }) => ({ holder, amount: plain(amount) })),
-    freeInMs: dueAt === undefined ? undefined : Math.max(0, dueAt - monotonic()),
+    freeInMs: dueAt === undefined ? undefined : Math.max(0, dueAt - now),
   };
-}
-
-/** Where a ticket stands among all, and how many of those who come first want what it lacks. */
-function placeOf(
-  ticket: Ticket,
-  lacking: ReadonlySet<Row>,
-  { ledger }: ExplainParts,
-): Pick<Wait, 'position' | 'ahead'> {
-  if (!ticket.queued) return { position: undefined, ahead: 0 };
-  let position = 1;
-  let ahead = 0;
-  for (const { waiter, group } of ledger.waiters()) {
-    if (waiter === ticket || compareWaiters(waiter, ticket) > 0) continue;
-    position++;
-    if (group.rows.some((row) => lacking.has(row))) ahead++;
-  }
-  return { position, ahead };
 }

@@ -7,6 +7,7 @@
  * HI1  Nothing here is paid for by a task of a run: it is worked out when somebody asks.
  * HI2  Clearing ends what waits and touches nothing that runs.
  */
+import { describeName } from '../../base/values.ts';
 import { checkKeys, checkNumber, checkRecord, invalidOption, reading } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { WaitReason } from '../../model/status.ts';
@@ -14,15 +15,16 @@ import { PRIORITY_MAX } from '../../model/task-options.ts';
 import { Holders } from '../resources/holders.ts';
 import type { Group } from '../resources/ledger.ts';
 import { Drain } from './drain.ts';
-import { type ExplainParts, explainWait, type Wait } from './explain.ts';
+import { type ExplainParts, explainHeld, explainWait, pausesFor, type Wait } from './explain.ts';
 import { checkTarget, type Holds, type PausedBy, type PauseTarget } from './holds.ts';
 import type { HostTask, StartTask } from './host-task.ts';
 import { HostTasks, type TaskRequest } from './host-tasks.ts';
 import { type QueuedTask, type QueueParts, queueOf, reasonOf } from './queue-view.ts';
 import { ScheduledTask, type ScheduledTaskServices } from './scheduled-task.ts';
 import type { TaskSchedulerParts } from './scheduler-parts.ts';
+import { Surveyor } from './survey.ts';
 import type { DependencyReport, DependencyState, RunTable, TaskRecord, TaskRef } from './task-record.ts';
-import type { Ticket } from './ticket.ts';
+import type { ScheduledRun, Ticket } from './ticket.ts';
 
 /** What is cleared, and why. Without a target: everything that waits. */
 export interface ClearOptions extends PauseTarget {
@@ -70,7 +72,12 @@ export class HostSide {
       wake: core.wake,
     });
     const holders = parts.holders ?? new Holders({ tickets: () => this.tasks.tickets(), claims: () => [] });
-    this.#explain = { ...core, holders, monotonic: () => timers.monotonic() };
+    const asked = parts.asked ?? (() => 0);
+    this.#explain = {
+      ...core,
+      surveyor: new Surveyor({ ledger, holders, arrivals: core.arrivals, asked }),
+      monotonic: () => timers.monotonic(),
+    };
     const { arrivals, onTurn } = core;
     this.empty = new Drain('onEmpty', { arrivals, onTurn, complain, isDrained: () => this.#isEmpty() });
     this.idle = new Drain('onIdle', { arrivals, onTurn, complain, isDrained: () => this.#isIdle() });
@@ -138,6 +145,22 @@ export class HostSide {
     return explainWait(ticket, this.#explain);
   }
 
+  explainHeld(run: ScheduledRun, group: Group): Wait {
+    return explainHeld(run, group, this.#explain);
+  }
+
+  pausesFor(run: ScheduledRun, group: Group): readonly PausedBy[] {
+    return pausesFor(run, group, this.#explain);
+  }
+
+  ticketsOf(runId: string): Iterable<Ticket> {
+    return this.tasks.has(runId) ? this.tasks.tickets(runId) : (this.#runs?.tickets(runId) ?? []);
+  }
+
+  hasRun(runId: string): boolean {
+    return this.tasks.has(runId) || this.#runs?.has(runId) === true;
+  }
+
   /** Ends everything that waits in the queue, or is held back there. */
   async clear(given: ClearOptions): Promise<number> {
     const target = checkClear(given);
@@ -194,7 +217,7 @@ export class HostSide {
 
   #table(runId: string): RunTable {
     if (this.#runs !== undefined) return this.#runs;
-    throw new OrchestratorError('RUN_NOT_FOUND', `no run ${JSON.stringify(runId)} is known here`, {
+    throw new OrchestratorError('RUN_NOT_FOUND', `no run ${describeName(runId)} is known here`, {
       details: { runId },
     });
   }
@@ -205,7 +228,9 @@ function checkRef(given: unknown, at: string): TaskRef {
   return reading(at, REF, () => {
     const { runId, path } = (given ?? {}) as Partial<TaskRef>;
     if (typeof runId === 'string' && typeof path === 'string') return { runId, path };
-    throw invalidOption(at, given, REF);
+    if (typeof given !== 'object' || given === null) throw invalidOption(at, given, REF);
+    const isPath = typeof runId === 'string';
+    throw invalidOption(`${at}/${isPath ? 'path' : 'runId'}`, isPath ? path : runId, REF);
   });
 }
 

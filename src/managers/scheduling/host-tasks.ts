@@ -103,10 +103,11 @@ export class HostTasks {
     });
   }
 
-  /** The tickets of those that have not ended. */
-  *tickets(): IterableIterator<Ticket> {
-    for (const tasks of this.#runs.values())
-      for (const task of tasks.values()) if (!task.isOver) yield task.ticket;
+  /** The tickets of those that have not ended: of all, or of one run. */
+  *tickets(runId?: string): IterableIterator<Ticket> {
+    const runs =
+      runId === undefined ? this.#runs.values() : [this.#runs.get(runId) ?? new Map<string, HostTask>()];
+    for (const tasks of runs) for (const task of tasks.values()) if (!task.isOver) yield task.ticket;
   }
 
   /** @throws OrchestratorError what `TaskScheduler.scheduleTask` throws */

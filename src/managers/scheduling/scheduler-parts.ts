@@ -41,6 +41,8 @@ export interface TaskSchedulerParts {
   readonly nextSubmission?: () => number;
   /** Who holds what. Alone: its own tasks. */
   readonly holders?: Holders;
+  /** How many requests of the host for locks and resources there have been. Alone: none. */
+  readonly asked?: () => number;
   /** The runs that it serves. Alone: none. */
   readonly runs?: RunTable;
 }

@@ -5,6 +5,7 @@
  */
 import type { TaskPath } from '../../model/path.ts';
 import type { TaskStatus, WaitReason } from '../../model/status.ts';
+import type { Ticket } from './ticket.ts';
 
 /** Names a task. */
 export interface TaskRef {
@@ -42,6 +43,8 @@ export interface RunTable {
   /** How many runs have not ended. */
   readonly unfinished: number;
   has(runId: string): boolean;
+  /** The tickets of a run; none of one that is not known. */
+  tickets(runId: string): Iterable<Ticket>;
   /** The tasks that are ready and wait for their run to be resumed: no tickets of theirs are in the queue. */
   held(): Iterable<TaskRef & { readonly taskId: string }>;
   /** @throws OrchestratorError `RUN_NOT_FOUND`, `TASK_NOT_FOUND` */

@@ -9,9 +9,11 @@
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { WaitReason } from '../../model/status.ts';
+import type { Group } from '../resources/ledger.ts';
+import { checkComposed } from '../resources/stand-alone.ts';
 import type { DrainOptions } from './drain.ts';
 import type { Wait } from './explain.ts';
-import type { PauseTarget } from './holds.ts';
+import type { PausedBy, PauseTarget } from './holds.ts';
 import { type ClearOptions, HostSide } from './host-side.ts';
 import type { StartTask } from './host-task.ts';
 import type { TaskRequest } from './host-tasks.ts';
@@ -20,7 +22,7 @@ import type { QueuedTask } from './queue-view.ts';
 import type { ScheduledTask } from './scheduled-task.ts';
 import { standAlone, type TaskSchedulerOptions, type TaskSchedulerParts } from './scheduler-parts.ts';
 import type { DependencyReport, TaskRecord, TaskRef } from './task-record.ts';
-import type { Ticket } from './ticket.ts';
+import type { ScheduledRun, Ticket } from './ticket.ts';
 import { TicketQueue } from './ticket-queue.ts';
 
 /** Schedules tasks: which one starts next, and why another one does not. An orchestrator has one. */
@@ -30,7 +32,7 @@ export class TaskScheduler extends TicketQueue {
 
   /** @internal Use `TaskScheduler.create`, or `orchestrator.scheduler`. */
   constructor(parts: TaskSchedulerParts) {
-    super(parts);
+    super(checkComposed(parts, 'TaskScheduler'));
     this.#host = new HostSide(
       {
         ...this.view,
@@ -165,6 +167,21 @@ export class TaskScheduler extends TicketQueue {
     return this.#host.explain(ticket);
   }
 
+  /** @internal Why a task does not start whose run is paused, so that it does not stand in the queue. */
+  explainHeld(run: ScheduledRun, group: Group): Wait {
+    return this.#host.explainHeld(run, group);
+  }
+
+  /** @internal Everything that is paused and holds back those of a run who have these needs. */
+  pausesFor(run: ScheduledRun, group: Group): readonly PausedBy[] {
+    return this.#host.pausesFor(run, group);
+  }
+
+  /** @internal Of a run only its own tickets are looked at, however many others wait. */
+  protected override ticketsOf(by: PausedBy): Iterable<Ticket> {
+    return by.what === 'run' ? this.#host.ticketsOf(by.name) : super.ticketsOf(by);
+  }
+
   /** @internal The tickets of the host's own tasks that have not ended. */
   hostTickets(): IterableIterator<Ticket> {
     return this.#host.tasks.tickets();
@@ -189,6 +206,18 @@ export class TaskScheduler extends TicketQueue {
         'ORCHESTRATOR_CLOSED',
         'this scheduler is closed; nothing new can be scheduled',
       );
+  }
+
+  /**
+   * Stops starting tasks: all, or those of one agent, workflow or run. What runs goes on. It lasts until `resume` with
+   * the same target, at most as long as the process.
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `LIMIT_EXCEEDED`
+   */
+  override pause(target?: PauseTarget): void {
+    const { holds } = this.view;
+    // Names of runs that are not known any more hold nobody back.
+    if (target !== undefined && holds.isFull) holds.sweep((runId) => this.#host.hasRun(runId));
+    super.pause(target);
   }
 
   /** Starts tasks again, in their order; a closed scheduler starts none. @throws OrchestratorError as `pause` */

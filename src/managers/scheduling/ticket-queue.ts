@@ -229,6 +229,11 @@ export class TicketQueue {
     for (const { waiter } of this.#ledger.waiters()) if (waiter instanceof Ticket) yield waiter;
   }
 
+  /** @internal Those among whom a pause finds the ones that it concerns. */
+  protected ticketsOf(_by: PausedBy): Iterable<Ticket> {
+    return this.waiting();
+  }
+
   /**
    * Stops starting tasks: all, or those of one agent, workflow or run. What runs goes on. It lasts until `resume` with
    * the same target, at most as long as the process.
@@ -242,11 +247,11 @@ export class TicketQueue {
     }
     const by = checkTarget(target, 'pause');
     if (by.what === 'agent') {
-      this.#ledger.pauseRow(this.#slotsOf(by.name));
+      this.#needs.pauseAgent(by.name);
     } else if (this.#holds.pause(by)) {
       this.#mayHold = true;
-      for (const ticket of [...this.waiting()])
-        if (this.#holds.take(ticket)) this.#ledger.withdraw(ticket, ticket.group);
+      for (const ticket of [...this.ticketsOf(by)])
+        if (ticket.queued && this.#holds.take(ticket)) this.#ledger.withdraw(ticket, ticket.group);
     }
   }
 
@@ -257,7 +262,7 @@ export class TicketQueue {
       this.#paused = false;
       this.#ledger.resume();
     } else if (by.what === 'agent') {
-      this.#ledger.resumeRow(this.#slotsOf(by.name));
+      this.#needs.resumeAgent(by.name);
     } else {
       for (const ticket of this.#holds.resume(by)) {
         const fresh = this.#comeBack(ticket);
@@ -266,10 +271,6 @@ export class TicketQueue {
       this.#mayHold = this.#holds.isActive;
     }
     this.#wake();
-  }
-
-  #slotsOf(agent: string): Row {
-    return this.#needs.agentRows(agent)[0] as Row;
   }
 
   #rank(ticket: Ticket): void {

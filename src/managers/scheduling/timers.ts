@@ -7,6 +7,7 @@
  * K1  A timer fires once, never early, in the order of due time, then of setting.
  * K2  Setting and stopping cost O(log n), and only a new earliest one touches the clock.
  * K3  Waits longer than a clock timer can be (2^31 - 1 ms) are cut into several.
+ * K4  A callback that throws keeps no other from ringing; its error goes to whoever runs the timers of the clock.
  */
 import { type HeapHandle, IndexedHeap } from '../../base/heap.ts';
 import type { CancelTimer, Clock } from '../../ports/clock.ts';
@@ -81,11 +82,14 @@ export class Timers {
     this.#disarm = undefined;
     this.#armedFor = Number.POSITIVE_INFINITY;
     const now = this.#clock.monotonic();
-    for (let next = this.#heap.peek(); next !== undefined && next.dueAt <= now; next = this.#heap.peek()) {
-      this.#heap.pop();
-      next.callback();
+    try {
+      for (let next = this.#heap.peek(); next !== undefined && next.dueAt <= now; next = this.#heap.peek()) {
+        this.#heap.pop();
+        next.callback();
+      }
+    } finally {
+      const next = this.#heap.peek();
+      if (next !== undefined && next.dueAt < this.#armedFor) this.#arm(next.dueAt);
     }
-    const next = this.#heap.peek();
-    if (next !== undefined && next.dueAt < this.#armedFor) this.#arm(next.dueAt);
   }
 }
