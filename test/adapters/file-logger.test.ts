@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RotatingFile } from '../../src/adapters/logging/rotating-file.ts';
 import { refusal, rejection } from '../support/errors.ts';
 import { createGate } from '../support/gate.ts';
-import { expectRefused, untyped } from '../support/refusals.ts';
+import { expectRefused, throwingProxy, untyped } from '../support/refusals.ts';
 
 let folder = '';
 
@@ -76,6 +76,25 @@ describe('fileLogger', () => {
       ['a line', 'info', undefined],
       ['a line', 'info', undefined],
       ['a line', 'info', undefined],
+    ]);
+  });
+
+  it('throws at nobody who logs, whatever the message is and whatever the clock of the host does', async () => {
+    const path = join(folder, 'a.log');
+    const logger = fileLogger(path, {
+      now: () => {
+        throw new Error('no time');
+      },
+    });
+    const messages = untyped([throwingProxy(), Object.create(null), undefined, Symbol('s'), { toString: 1 }]);
+    for (const message of messages) logger.warn({ n: 1 }, message);
+    expect(await logger.close()).toBe(true);
+    expect(readLines(path).map(({ msg, n }) => [msg, n])).toEqual([
+      ['', 1],
+      ['', 1],
+      ['undefined', 1],
+      ['Symbol(s)', 1],
+      ['', 1],
     ]);
   });
 

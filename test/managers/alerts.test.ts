@@ -1,5 +1,6 @@
 import { type MonitoringOptions, MonitoringService } from '@taskmaster-ai/orchestrator/managers';
 import { VirtualClock } from '@taskmaster-ai/orchestrator/testing';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 interface Stage {
@@ -59,6 +60,42 @@ describe('an alert rule', () => {
     });
   });
 
+  it('AL1 fires and clears when looking every second would say so, however it flickers', async () => {
+    const flicker = fc.array(fc.tuple(fc.nat(12), fc.boolean()), { maxLength: 25 });
+    let changes = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(10), fc.nat(10), flicker, async (forS, clearS, steps) => {
+        const made = stage({ for: forS * 1_000, clearAfter: clearS * 1_000 }, { every: 1 });
+        const expected: string[] = [];
+        let amiss = false;
+        let now = 0;
+        let same = 0; // since when it is amiss, or well, without a break
+        let isFiring = false;
+        const look = (): void => {
+          if (amiss === isFiring || now - same < (amiss ? forS : clearS)) return;
+          isFiring = amiss;
+          expected.push(amiss ? `fired ${now * 1_000} firing` : `cleared ${now * 1_000}`);
+        };
+        for (const [wait, next] of [...steps, [30, false] as const]) {
+          await made.clock.advance(wait * 1_000);
+          for (const end = now + wait; now < end; ) {
+            now += 1;
+            look();
+          }
+          if (next !== amiss) same = now;
+          amiss = next;
+          made.amiss = next;
+          made.service.generateAlerts();
+          look();
+        }
+        expect(made.told).toEqual(expected);
+        expect(made.service.generateAlerts()[0]?.state).not.toBe(isFiring ? 'inactive' : 'firing');
+        changes += expected.length;
+      }),
+    );
+    expect(changes).toBeGreaterThan(50);
+  });
+
   it('AL2 stays where it is while its condition throws, and shows what was thrown', () => {
     const made = stage({});
     made.amiss = true;
@@ -71,12 +108,29 @@ describe('an alert rule', () => {
     expect(made.told).toEqual(['fired 0 firing', 'cleared 0']);
   });
 
+  it('AL2 shows a condition that answers neither true nor false, and lets no promise go unhandled', async () => {
+    const service = new MonitoringService({
+      alerts: [
+        { name: 'later', when: (async () => Promise.reject(new Error('no'))) as never },
+        { name: 'count', when: (() => 1) as never },
+      ],
+    });
+    const [later, count] = service.generateAlerts();
+    await new Promise(setImmediate); // an unhandled rejection would fail the run of the tests
+    expect(later).toMatchObject({ state: 'inactive', fault: { code: 'OPTION_INVALID' } });
+    expect(later?.fault?.message).toBe(
+      'alert rule "later"/when: found a promise; allowed: true or false, at once. Look at the metrics that it is given.',
+    );
+    expect(count?.fault?.message).toContain('found the number 1');
+  });
+
   it('AL3 goes back from pending to what it was', async () => {
     const made = stage({ for: '10s' });
     made.amiss = true;
     expect(made.state()).toBe('pending');
     made.amiss = false;
-    expect(made.state()).toBe('inactive');
+    await made.clock.advance('4s');
+    expect(made.service.generateAlerts()[0]).toMatchObject({ state: 'inactive', since: 4_000 });
     await made.clock.advance('1m');
     expect(made.told).toEqual([]);
   });

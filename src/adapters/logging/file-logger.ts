@@ -155,7 +155,7 @@ class BufferedLogger implements FileLogger {
       this.#dropped++;
       return;
     }
-    const now = this.#parts.now();
+    const now = this.#now();
     const line = Buffer.from(logLine(now, level, fields, message));
     if (this.#bytes + line.length > this.#parts.bytesMax) {
       this.#dropped++;
@@ -166,6 +166,15 @@ class BufferedLogger implements FileLogger {
     }
     const isResting = this.#failedAt !== undefined && Math.abs(now - this.#failedAt) < RETRY_AFTER_MS;
     if (!isResting) void this.#write();
+  }
+
+  /** The host's clock must not throw at whoever logs. */
+  #now(): number {
+    try {
+      return this.#parts.now();
+    } catch {
+      return Date.now();
+    }
   }
 
   #push(line: Buffer): void {
@@ -208,7 +217,7 @@ class BufferedLogger implements FileLogger {
 
   #fail(error: unknown): void {
     const isNew = this.#failedAt === undefined;
-    this.#failedAt = this.#parts.now();
+    this.#failedAt = this.#now();
     // The file may be gone, or its folder: the next try begins with opening it.
     this.#parts.file.close().catch(() => {});
     if (!isNew) return;
@@ -225,7 +234,7 @@ class BufferedLogger implements FileLogger {
   }
 
   async #finish(): Promise<boolean> {
-    if (this.#untold > 0) this.#tellDropped(this.#parts.now());
+    if (this.#untold > 0) this.#tellDropped(this.#now());
     const written = await this.#flush();
     await this.#parts.file.close().catch(() => {});
     return written;

@@ -14,13 +14,22 @@ export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'
  * @param time - milliseconds since 1970
  */
 export function logLine(time: number, level: LogLevel, fields: unknown, message: string): string {
-  const head = { time, level, msg: String(message) };
+  const head = { time, level, msg: textOf(message) };
   try {
     // What the line is about stands behind and cannot pretend to be another time, level or message.
     const about = typeof fields === 'object' && fields !== null ? fields : {};
     return `${JSON.stringify({ ...about, ...head }, plain)}\n`;
   } catch {
     return `${JSON.stringify({ ...head, unreadable: true })}\n`;
+  }
+}
+
+/** The message as text; there may be none in what was given for it. */
+function textOf(message: unknown): string {
+  try {
+    return String(message);
+  } catch {
+    return '';
   }
 }
 

@@ -5,7 +5,8 @@
  *
  * AL1  A rule fires only after its condition has held at every look for its whole `for`, and is cleared only after it
  *      has not held at any look for its whole `clearAfter`: a condition that flickers raises one alert, not many.
- * AL2  A rule whose condition throws stays where it is, and shows what was thrown until it answers again.
+ * AL2  A rule whose condition throws, or answers neither true nor false (a promise, for instance), stays where it is,
+ *      and shows what was wrong until it answers again.
  * AL3  States follow each other in this order only: inactive, pending, firing, cleared; from pending back to what it was.
  *
  * Source: the life of an alert is that of Prometheus's alerting rules (`for`, `keep_firing_for`).
@@ -57,7 +58,7 @@ export interface Alert {
   readonly firedAt: number | undefined;
   /** When it was cleared last. */
   readonly clearedAt: number | undefined;
-  /** What its condition threw at the last look. */
+  /** What its condition threw when it last failed to answer; `OPTION_INVALID` when it gave neither true nor false. */
   readonly fault: TaskFailure | undefined;
 }
 
@@ -197,7 +198,7 @@ class AlertLife {
     if (isAmiss === undefined) return undefined;
     if (this.#state === 'firing') return this.#lookWhileFiring(isAmiss, now);
     if (!isAmiss) {
-      if (this.#state === 'pending') this.#enter(this.#before, this.#since);
+      if (this.#state === 'pending') this.#enter(this.#before, now);
       return undefined;
     }
     if (this.#state !== 'pending') {
@@ -231,8 +232,9 @@ class AlertLife {
   #ask(metrics: MetricsSnapshot): boolean | undefined {
     try {
       const answer = this.#rule.when(metrics);
+      if (typeof answer !== 'boolean') throw noAnswer(this.#rule.name, answer);
       this.#fault = undefined;
-      return answer === true;
+      return answer;
     } catch (thrown) {
       this.#fault ??= describeFailure(thrown);
       return undefined;
@@ -252,4 +254,15 @@ class AlertLife {
       fault: this.#fault,
     };
   }
+}
+
+/** The fault of a rule that says neither; a promise that it gave is heard to its end, so that nothing is unhandled. */
+function noAnswer(name: string, answer: unknown): Error {
+  if (answer instanceof Promise) answer.catch(() => {});
+  return invalidOption(
+    `alert rule ${JSON.stringify(name)}/when`,
+    answer,
+    'true or false, at once',
+    'Look at the metrics that it is given.',
+  );
 }

@@ -29,6 +29,7 @@ import {
   type Recovery,
   SKIPPED_NAMED_MAX,
 } from './error-record.ts';
+import { checkRunEvent } from './logged-event.ts';
 
 /** Who carries out what a report from outside asks for; an orchestrator is one. */
 export interface ErrorActions {
@@ -107,8 +108,9 @@ export class ErrorHandler implements Monitor {
     return this.#records.dropped;
   }
 
-  /** Takes an event of a run in; those of failures make records. */
+  /** Takes an event of a run in; those of failures make records. @throws OrchestratorError `OPTION_INVALID` */
   observe(event: RunEvent): void {
+    checkRunEvent(event);
     switch (event.type) {
       case 'RunCreated':
         this.#open(event.runId).workflowId = event.workflowId;
@@ -178,7 +180,8 @@ export class ErrorHandler implements Monitor {
    *   not in progress, `ATTEMPT_STALE` when its attempt ended meanwhile
    */
   async handleTaskError(runId: string, path: TaskPath, error: unknown): Promise<Recovery> {
-    const key = `${runId}\n${path}`;
+    // What is no id is refused by whoever knows the runs.
+    const key = typeof runId === 'string' && typeof path === 'string' ? `${runId}\n${path}` : '';
     this.#reports.set(key, (this.#reports.get(key) ?? 0) + 1);
     const before = this.#numbers;
     try {

@@ -54,6 +54,13 @@ export function isRunEvent(event: object): event is RunEvent {
   );
 }
 
+/** Whoever feeds a monitor by hand may give it anything. @throws OrchestratorError `OPTION_INVALID` */
+export function checkRunEvent(event: RunEvent): void {
+  const allowed = 'an event of a run';
+  const isOfRun = (): boolean => typeof (event as RunEvent | undefined)?.runId === 'string';
+  if (!reading('observe', allowed, isOfRun)) throw invalidOption('observe', event, allowed);
+}
+
 /** What is kept of an event of a run. */
 export function briefOf(event: RunEvent): LoggedEvent {
   const { type, at, runId, seq } = event;

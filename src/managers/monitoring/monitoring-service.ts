@@ -28,7 +28,14 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Monitor } from '../../ports/monitor.ts';
 import { type Alert, type AlertChange, Alerts } from './alerts.ts';
 import { type Dashboard, drawDashboard, type RecentFailure } from './dashboard.ts';
-import { briefOf, checkHostEvent, type HostEvent, isRunEvent, type LoggedEvent } from './logged-event.ts';
+import {
+  briefOf,
+  checkHostEvent,
+  checkRunEvent,
+  type HostEvent,
+  isRunEvent,
+  type LoggedEvent,
+} from './logged-event.ts';
 import { Metrics } from './metrics.ts';
 import { type CheckedMonitoring, checkMonitoring, type MonitoringOptions } from './monitoring-options.ts';
 import type { MonitoringSources } from './readings.ts';
@@ -105,8 +112,12 @@ export class MonitoringService implements Monitor {
     this.#since = this.#clock.now();
   }
 
-  /** Takes an event of a run in: counts it, keeps its outline, and may look at the alert rules. */
+  /**
+   * Takes an event of a run in: counts it, keeps its outline, and may look at the alert rules.
+   * @throws OrchestratorError `OPTION_INVALID`
+   */
   observe(event: RunEvent): void {
+    checkRunEvent(event);
     this.#events.push(briefOf(event));
     this.#metrics.observe(event);
     if (event.type === 'TaskFailed' || event.type === 'TaskRetryScheduled') this.#keepFailure(event);

@@ -250,10 +250,10 @@ export class WorkflowManager {
     });
   }
 
-  /** @internal Whether a version is registered. */
+  /** Whether a version is registered. */
   has(workflowId: string, version: number): boolean {
     const entry = this.#entries.get(workflowId);
-    return entry?.versions[version - entry.first] !== undefined;
+    return Number.isSafeInteger(version) && entry?.versions[version - entry.first] !== undefined;
   }
 
   #entry(workflowId: string): Entry {
@@ -283,7 +283,9 @@ export class WorkflowManager {
       if (answer instanceof Promise) throw notAtOnce(answer, at);
       return draft;
     }
-    const changed = Array.isArray(change) ? workflow.withTasks(change) : asWorkflow(change);
+    const changed = reading(at, 'tasks, a workflow, or a function that edits a draft', () =>
+      Array.isArray(change) ? workflow.withTasks(change) : asWorkflow(change),
+    );
     const id = checkId(changed.workflowId, at, 'a workflow id');
     if (id === workflowId) return changed;
     throw refuse('OPTION_INVALID', {

@@ -76,11 +76,15 @@ export function drawMermaid(graph: GraphData, options: DrawOptions, critical: re
 
 /**
  * Letters, digits and a few marks stay; everything else becomes a character code, as Mermaid writes them: quotes and
- * brackets end a label, `%%{` begins a directive, a backquote begins Markdown.
+ * brackets end a label, `%%{` begins a directive, a backquote begins Markdown. Mermaid reads every label as Markdown, so a
+ * mark also goes where it would begin a list (`1. parse`, `- parse`), a rule (`---`) or emphasis (`_parse_`).
  */
 function mermaidText(text: string): string {
-  return text.replaceAll(/[^\p{L}\p{N}\p{M} _.-]/gu, (character) => `#${character.codePointAt(0)};`);
+  return text.replaceAll(MERMAID_MARKS, (character) => `#${character.codePointAt(0)};`);
 }
+
+const MERMAID_MARKS =
+  /[^\p{L}\p{N}\p{M} _.-]|^[.-]|[.-](?= |$)|(?<![\p{L}\p{N}\p{M}])_|_(?![\p{L}\p{N}\p{M}])/gu;
 
 /** A digraph in the DOT language. */
 export function drawDot(graph: GraphData, options: DrawOptions, critical: readonly string[]): string {

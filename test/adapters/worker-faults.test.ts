@@ -1,0 +1,102 @@
+/** Whatever a handler does in a thread or a child process, its neighbour finishes and the host lives (F12 to F15). */
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../src/ports/executor.ts';
+import {
+  codeOf,
+  ISOLATIONS,
+  type Isolation,
+  needsThreads,
+  noThreads,
+  outputOf,
+  thrownOf,
+  withBench,
+} from '../support/workers.ts';
+
+interface Fault {
+  readonly name: string;
+  readonly data?: unknown;
+  readonly only?: Isolation;
+  readonly memoryMb?: number;
+  /** What its own outcome has to be: a code, an output in a box, or a check of what was thrown. */
+  readonly ends: string | { readonly output: unknown } | ((thrown: unknown) => void);
+}
+
+const message =
+  (text: string | RegExp) =>
+  (thrown: unknown): void => {
+    expect(thrown).toBeInstanceOf(Error);
+    expect((thrown as Error).message).toMatch(text);
+  };
+
+const thrownAs =
+  (value: unknown) =>
+  (thrown: unknown): void =>
+    expect(thrown).toEqual(value);
+
+const FAULTS: readonly Fault[] = [
+  { name: 'exitZero', ends: 'WORKER_CRASHED' },
+  { name: 'exitSeven', ends: 'WORKER_CRASHED' },
+  { name: 'exitLater', ends: 'WORKER_CRASHED' },
+  { name: 'exitInTimer', ends: 'WORKER_CRASHED' },
+  { name: 'exitCode', ends: { output: 'set' } },
+  { name: 'reallyExit', ends: 'WORKER_CRASHED' },
+  { name: 'saysAndExits', ends: 'WORKER_CRASHED' },
+  { name: 'abort', only: 'process', ends: 'WORKER_CRASHED' },
+  { name: 'killItself', data: 'SIGSEGV', only: 'process', ends: 'WORKER_CRASHED' },
+  { name: 'killItself', data: 'SIGTERM', only: 'process', ends: 'WORKER_CRASHED' },
+  { name: 'disconnects', only: 'process', ends: 'WORKER_CRASHED' },
+  { name: 'throwsNull', ends: thrownAs(null) },
+  { name: 'rejectsUndefined', ends: thrownAs(undefined) },
+  { name: 'throwsText', ends: thrownAs('a text') },
+  { name: 'throwsObject', ends: thrownAs({ code: 'E_PLAIN', list: [1] }) },
+  { name: 'throwsFunction', ends: message('function') },
+  { name: 'throwsOdd', ends: message('odd') },
+  { name: 'throwsProxy', ends: message('cannot be read') },
+  { name: 'throwsGetter', ends: message('cannot be read') },
+  { name: 'returnsFunction', ends: 'VALUE_UNSERIALISABLE' },
+  { name: 'returnsSymbol', ends: 'VALUE_UNSERIALISABLE' },
+  { name: 'returnsProxy', ends: 'VALUE_UNSERIALISABLE' },
+  { name: 'returnsUrl', ends: 'VALUE_UNSERIALISABLE' },
+  { name: 'returnsPort', ends: 'VALUE_UNSERIALISABLE' },
+  { name: 'returnsNothing', ends: { output: undefined } },
+  { name: 'answersTwice', ends: { output: 'first' } },
+  { name: 'throwsInThen', ends: message('no promise after all') },
+  { name: 'talksAfterwards', ends: { output: 'early' } },
+  { name: 'deepRecursion', ends: (thrown) => expect(thrown).toBeInstanceOf(RangeError) },
+  { name: 'unhandledRejection', ends: 'WORKER_CRASHED' },
+  { name: 'throwsInTimer', ends: 'WORKER_CRASHED' },
+  { name: 'removesListeners', ends: { output: 'removed' } },
+  { name: 'closesParentPort', ends: { output: 'closed' } },
+  { name: 'startsThread', ends: { output: 'started' } },
+  { name: 'ecko', ends: message('Did you mean "echo"?') },
+  { name: 'oomSmall', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
+  { name: 'oomPush', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
+  { name: 'oomPresized', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
+];
+
+function check(fault: Fault, outcome: Outcome): void {
+  const { ends } = fault;
+  if (typeof ends === 'object') expect(outputOf(outcome)).toEqual(ends.output);
+  else if (typeof ends === 'string') expect(codeOf(thrownOf(outcome))).toBe(ends);
+  else ends(thrownOf(outcome));
+}
+
+describe.skipIf(noThreads !== undefined)(needsThreads('faults of handlers'), () => {
+  for (const isolation of ISOLATIONS) {
+    const faults = FAULTS.filter(({ only }) => only === undefined || only === isolation);
+    it.each(faults)(`${isolation}: $name $data`, async (fault) => {
+      await withBench({ isolation, memoryMb: fault.memoryMb, idleMs: 100 }, async (bench) => {
+        // Given calls that wait behind it in the one thread that there is.
+        const own = bench.call(fault.name, fault.data);
+        const neighbours = [0, 1, 2].map((i) => bench.call('echo', { neighbour: i }));
+        // Then it fails as it has to, they succeed, and so does whoever comes later.
+        check(fault, await own.outcome);
+        for (const [i, { outcome }] of neighbours.entries())
+          expect(outputOf(await outcome)).toEqual({ neighbour: i });
+        expect(await bench.output('echo', 'later')).toBe('later');
+        expect([own, ...neighbours].map((call) => call.reports())).toEqual([1, 1, 1, 1]);
+        expect(bench.stats).toMatchObject({ queued: 0, sent: 0 });
+      });
+    });
+  }
+});
