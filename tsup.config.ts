@@ -38,7 +38,7 @@ export default defineConfig({
       name: 'keep-class-names',
       renderChunk: (code, chunk) => ({
         code: keepClassNames(code),
-        map: chunk.type === 'chunk' ? chunk.map : undefined,
+        map: chunk.type === 'chunk' ? (chunk.map ?? null) : null,
       }),
     },
   ],

@@ -34,7 +34,10 @@ export type {
 export type {
   ConcurrencyController,
   ExecuteOptions,
+  Held,
+  HeldWork,
   LockGrant,
+  LockHolding,
   LockOptions,
 } from './managers/concurrency/concurrency-controller.ts';
 export type {
@@ -132,6 +135,7 @@ export type {
   HeldLocks,
   LockWaitOptions,
   NestedLock,
+  RegisteredRef,
   SettledOutcome,
 } from './model/handler.ts';
 export type { LockMode, LockNeed, LockRequest, ResourceNeed } from './model/needs.ts';
@@ -143,6 +147,16 @@ export { type AnyTask, Task } from './model/task.ts';
 export type { Condition, ConditionContext, TaskOptions } from './model/task-options.ts';
 export type { TaskPolicies } from './model/task-policies.ts';
 export type { Finding } from './model/validate.ts';
+export type {
+  HandlerOutput,
+  RunOn,
+  WorkerHandler,
+  WorkerHandlerLimits,
+  WorkerHandlers,
+  WorkerModule,
+  WorkerRef,
+  WorkerSettings,
+} from './model/worker-handlers.ts';
 export {
   type AnyWorkflow,
   type DefinitionStatus,
@@ -179,6 +193,11 @@ export type { CloseOptions } from './orchestrator/shut-down.ts';
 export type { StartArguments, StartOptions, StartSettings } from './orchestrator/start-run.ts';
 export type { TaskMonitor } from './orchestrator/task-monitor.ts';
 export type { TaskView } from './orchestrator/task-view.ts';
+export {
+  type WorkerHandlerOptions,
+  type WorkerHandlersOptions,
+  workerHandlers,
+} from './orchestrator/worker-handlers.ts';
 export type { CancelTimer, Clock } from './ports/clock.ts';
 export type {
   CheckpointInfo,

@@ -109,3 +109,12 @@ export function renderHighlights(highlights: Highlights, files: WrittenReport, t
     .map(([head, text]) => `${head.padEnd(10)} ${shorten(text, 200)}`);
   return `\n${lines.join('\n')}\n`;
 }
+
+type Timed = { tally: Pick<Tally, 'elapsed'>; pause: number };
+
+/** What it has gained to parse, index and compare on threads. */
+export function renderGain(threads: Timed, inline: Timed): string {
+  const pauses = `${threads.pause.toFixed(0)} ms instead of ${inline.pause.toFixed(0)} ms`;
+  const times = `${formatDuration(threads.tally.elapsed)} instead of ${formatDuration(inline.tally.elapsed)}`;
+  return `${'Threads'.padEnd(10)} the run took ${times}; the main thread paused for at most ${pauses}\n`;
+}

@@ -1,16 +1,20 @@
 /**
  * The main example: reads every Markdown document below a folder and reports on what they say.
  *
- *   npm run demo -- [folder] [--out dir]
+ *   npm run demo -- [folder] [--out dir] [--inline]
  *
  * Here the orchestrator is opened and a run is started; the pipeline itself is in workflow.ts.
  */
 import { fileURLToPath } from 'node:url';
-import { type Duration, type Monitor, Orchestrator, OrchestratorError } from '@taskmaster-ai/orchestrator';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Duration, type Monitor, Orchestrator, OrchestratorError, type RunOn } from '@taskmaster-ai/orchestrator';
 import { parseCommandLine, USAGE } from './command-line.ts';
 import { findDocuments } from './find-documents.ts';
 import { codeOf, flakyDisk } from './flaky-disk.ts';
-import { type Highlights, renderHighlights } from './highlights.ts';
+import { type Highlights, renderGain, renderHighlights } from './highlights.ts';
+import { watchPauses } from './pauses.ts';
 import type { WrittenReport } from './report.ts';
 import { type Tally, tallyOf } from './run-record.ts';
 import { type Screen, showProgress } from './show-progress.ts';
@@ -25,14 +29,25 @@ export type RunOptions = {
   /** Where progress is shown. Default: nowhere. */
   screen?: Screen;
   retryDelay?: Duration;
+  /** Where documents are parsed, indexed and compared. Default: on worker threads where Node loads TypeScript in them. */
+  runOn?: RunOn;
   monitors?: readonly Monitor[];
 };
 
-export type Research = { files: WrittenReport; highlights: Highlights; tally: Tally };
+export type Research = {
+  files: WrittenReport;
+  highlights: Highlights;
+  tally: Tally;
+  /** The longest time for which the main thread was busy, in milliseconds. */
+  pause: number;
+};
+
+/** Node 20 cannot load TypeScript, so there its threads cannot either. */
+const HOME: RunOn = Boolean((process.features as { typescript?: unknown }).typescript) ? 'worker' : 'inline';
 
 /** Finds the documents, runs the workflow, and says what came of it. */
 export async function run(options: RunOptions): Promise<Research> {
-  const { folder, out, signal, screen, retryDelay = '80ms', monitors = [] } = options;
+  const { folder, out, signal, screen, retryDelay = '80ms', runOn = HOME, monitors = [] } = options;
   const listing = await findDocuments(folder);
   const orchestrator = await Orchestrator.open({
     agents: AGENTS,
@@ -44,8 +59,10 @@ export async function run(options: RunOptions): Promise<Research> {
     listing,
     readText: flakyDisk(listing.documents),
     retryDelay,
+    runOn,
     readLog: (runId) => orchestrator.getRun(runId).events(),
   });
+  const endPauses = watchPauses();
   const endProgress = screen && showProgress(orchestrator, research.tasks, screen);
   try {
     const run = await orchestrator.manageWorkflow(research, {
@@ -53,8 +70,9 @@ export async function run(options: RunOptions): Promise<Research> {
       ...(signal && { signal }),
     });
     const { outputs } = await run.result();
-    return { ...outputs.write, tally: await tallyOf(run.events()) };
+    return { ...outputs.write, tally: await tallyOf(run.events()), pause: endPauses() };
   } finally {
+    endPauses();
     endProgress?.();
     await orchestrator.close();
   }
@@ -65,23 +83,30 @@ type Streams = { stdout: Pick<Screen, 'write'>; stderr: Screen; signal?: AbortSi
 /** The program: prints what came of it, and gives the exit code. */
 export async function main(args: readonly string[], { stdout, stderr, signal }: Streams): Promise<number> {
   try {
-    const { help, folder, out } = parseCommandLine(args);
+    const { help, folder, out, inline, compare } = parseCommandLine(args);
     if (help) {
       stdout.write(`${USAGE}\n`);
       return 0;
     }
-    const { highlights, files, tally } = await run({
-      folder,
-      out,
-      screen: stderr,
-      ...(signal && { signal }),
-    });
-    stdout.write(renderHighlights(highlights, files, tally));
+    const options = { folder, out, ...(signal && { signal }) };
+    const research = await run({ ...options, screen: stderr, ...(inline && { runOn: 'inline' }) });
+    stdout.write(renderHighlights(research.highlights, research.files, research.tally));
+    if (compare) stdout.write(renderGain(research, await runInline(options)));
     return 0;
   } catch (error) {
     const { code, message } = explain(error);
     stderr.write(`research-report: ${message} [${code}]\n`);
     return code === 'RUN_CANCELLED' ? 130 : 1;
+  }
+}
+
+/** The same work once more, all of it in the main thread; the report goes nowhere. */
+async function runInline(options: RunOptions): Promise<Research> {
+  const out = await mkdtemp(join(tmpdir(), 'research-'));
+  try {
+    return await run({ ...options, out, runOn: 'inline' });
+  } finally {
+    await rm(out, { recursive: true, force: true });
   }
 }
 

@@ -15,38 +15,42 @@ import {
   type Duration,
   defineWorkflow,
   type RunEvent,
+  type RunOn,
   taskFor,
+  workerHandlers,
 } from '@taskmaster-ai/orchestrator';
-import { analyzeDocument, vectorsOf } from './analysis.ts';
-import { countDocumentTerms } from './document-terms.ts';
+import { analyzeDocument } from './analysis.ts';
 import type { DocumentListing, FoundDocument } from './find-documents.ts';
 import { isOutOfReach, isPassing, type ReadText } from './flaky-disk.ts';
 import { highlightsOf } from './highlights.ts';
 import { researchInput } from './input.ts';
-import { parseMarkdown } from './markdown.ts';
 import { buildReport, writeReport } from './report.ts';
 import { reviewAnalysis } from './review.ts';
 import { logUntil, recordOf } from './run-record.ts';
-import { findTopics, similarDocuments } from './similarity.ts';
 import { memoryFor, OUTPUT_LOCK, workFor } from './team.ts';
-import { buildCorpusIndex, corpusKeyTerms } from './terms.ts';
+import { corpusKeyTerms } from './terms.ts';
 
 export type ResearchPlan = {
   listing: DocumentListing;
   readText: ReadText;
   /** The wait before the second attempt at a document that could not be read. */
   retryDelay: Duration;
+  /** Where documents are parsed, indexed and compared. */
+  runOn: RunOn;
   /** The log of a run; the writer prints that of its own. */
   readLog: (runId: string) => AsyncIterable<RunEvent>;
 };
 
 const step = taskFor(researchInput);
 
+/** Loaded by the threads, and not here. */
+const textWork = workerHandlers<typeof import('./text-work.ts')>(new URL('./text-work.ts', import.meta.url));
+
 /** The tasks differ with the documents found, so the workflow is made anew for each listing. */
 export function defineResearch(plan: ResearchPlan) {
   const { listing } = plan;
   const sources = listing.documents.map((document) => sourceTasks(document, plan));
-  const corpus = corpusTasks(sources);
+  const corpus = corpusTasks(sources, plan);
   const opinions = sources.map((source) => opinionTasks(source, corpus));
   // The return type is stated because the writer, which asks for the graph, is itself a part of it.
   const graph = (): readonly AnyTask[] => research.tasks;
@@ -68,7 +72,7 @@ type Corpus = ReturnType<typeof corpusTasks>;
 type Opinion = ReturnType<typeof opinionTasks>;
 
 /** The researcher: from a file to counted terms. */
-function sourceTasks(document: FoundDocument, { readText, retryDelay }: ResearchPlan) {
+function sourceTasks(document: FoundDocument, { readText, retryDelay, runOn }: ResearchPlan) {
   const { id, bytes } = document;
   const read = step(`read:${id}`, {
     agentAssigned: 'researcher',
@@ -91,20 +95,23 @@ function sourceTasks(document: FoundDocument, { readText, retryDelay }: Research
     agentAssigned: 'researcher',
     estimatedDuration: workFor(bytes),
     resourceRequirements: { cpu: 1, 'memory.mb': memoryFor(bytes) },
-    run: ({ dependencies: { read } }) => parseMarkdown(read.text),
+    handler: textWork.parse,
+    runOn,
   });
   const terms = step(`terms:${id}`, {
     dependencies: { parse },
     agentAssigned: 'researcher',
     estimatedDuration: workFor(bytes),
     resourceRequirements: { cpu: 1 },
-    run: ({ dependencies: { parse } }) => countDocumentTerms(id, parse),
+    inputData: id,
+    handler: textWork.terms,
+    runOn,
   });
   return { document, read, parse, terms };
 }
 
 /** What has to wait for all documents. */
-function corpusTasks(sources: readonly Source[]) {
+function corpusTasks(sources: readonly Source[], { runOn }: ResearchPlan) {
   const collect = step('collect', {
     description: 'The terms of all documents',
     dependencies: byId(sources.map(({ terms }) => terms)),
@@ -116,7 +123,8 @@ function corpusTasks(sources: readonly Source[]) {
     dependencies: { collect },
     agentAssigned: 'analyst',
     resourceRequirements: { cpu: 1 },
-    run: ({ dependencies: { collect } }) => buildCorpusIndex(collect),
+    handler: textWork.index,
+    runOn,
   });
   const compare = step('compare', {
     description: 'Similar documents and the topics they form',
@@ -125,11 +133,8 @@ function corpusTasks(sources: readonly Source[]) {
     // All of the work that is left at that point, done by one task: it should start before the many small ones.
     estimatedDuration: sources.reduce((sum, { document }) => sum + workFor(document.bytes), 0),
     resourceRequirements: { cpu: 2 },
-    run({ dependencies: { collect, index } }) {
-      const vectors = vectorsOf(collect, index);
-      const neighbours = similarDocuments(vectors);
-      return { neighbours, topics: findTopics(vectors, neighbours) };
-    },
+    handler: textWork.compare,
+    runOn,
   });
   return { collect, index, compare };
 }

@@ -2,8 +2,13 @@ import { describeValue } from '../base/values.ts';
 import { checkKeys, checkText } from './checks.ts';
 import { type OrchestratorError, refuse } from './errors.ts';
 import type { AnyHandler, HandlerRef } from './handler.ts';
+import type { TaskPolicies } from './task-policies.ts';
+import { isWorkerModule, type WorkerRef } from './worker-handlers.ts';
 
 const REF_KEYS: ReadonlySet<string> = new Set(['kind', 'name', 'version']);
+const WORKER_REF_KEYS: ReadonlySet<string> = new Set([...REF_KEYS, 'module']);
+const EXPORT_IT =
+  'A function cannot leave its thread: export it from a module of its own and name it by workerHandlers(url).';
 
 /**
  * Checks that a task has one handler, and that it can be called.
@@ -25,12 +30,40 @@ export function checkHandler(run: unknown, ref: HandlerRef | undefined, at: stri
 }
 
 /**
- * Checks a handler that is to be registered under a name.
+ * Checks that the code can be executed where the task says, and that its inputs can be moved there.
+ * @param isFunction - whether the code is a function of the host
+ * @throws OrchestratorError `OPTION_CONFLICT`
+ */
+export function checkPlace(isFunction: boolean, policies: TaskPolicies, at: string): void {
+  const { runOn, transfer, retry } = policies;
+  if (isFunction && runOn !== undefined && runOn !== 'inline')
+    throw refuse('OPTION_CONFLICT', {
+      at: `${at}/runOn`,
+      found: `"${runOn}" for a function`,
+      allowed: '"inline"',
+      hint: EXPORT_IT,
+    });
+  if (!transfer) return;
+  const isHere = isFunction || runOn === 'inline';
+  if (!isHere && (retry === undefined || retry.maxAttempts === 1)) return;
+  throw refuse('OPTION_CONFLICT', {
+    at: `${at}/transfer`,
+    found: isHere ? 'true for a task of the own thread' : `true with ${retry?.maxAttempts} attempts`,
+    allowed: isHere ? 'true for a task that is run on a worker' : 'true with one attempt',
+    hint: isHere
+      ? undefined
+      : 'What was moved is not there for a second attempt: leave transfer or retry out.',
+  });
+}
+
+/**
+ * Checks a handler that is to be registered under a name: a function, or an export of a module of handlers.
  * @throws OrchestratorError `HANDLER_INVALID`
  */
-export function checkRegistered(name: string, handler: unknown, at: string): AnyHandler {
+export function checkRegistered(name: string, handler: unknown, at: string): AnyHandler | WorkerRef {
   checkHandlerName(name, `${at}/${name}`);
   if (typeof handler === 'function' && isCallable(handler as AnyHandler)) return handler as AnyHandler;
+  if (isWorkerGiven(handler)) return checkWorkerRef(handler, `${at}/${name}`);
   throw notCallable(handler, `${at}/${name}`);
 }
 
@@ -62,17 +95,40 @@ function kindOf(run: AnyHandler): string {
 export function checkHandlerRef(value: unknown, at: string): HandlerRef {
   if (typeof value === 'string') return { kind: 'registered', name: checkHandlerName(value, at) };
   const given = typeof value === 'object' && value !== null ? (value as Partial<HandlerRef>) : undefined;
+  if (isWorkerGiven(given)) return checkWorkerRef(given, at);
   if (given?.kind !== 'registered') {
     throw refuse('HANDLER_INVALID', {
       at,
       found: describeValue(value),
-      allowed: 'the name of a registered handler, or { kind: "registered", name }',
+      allowed:
+        'the name of a registered handler, { kind: "registered", name }, or a member of workerHandlers(…)',
+      hint: typeof value === 'function' ? 'Give a function as run.' : undefined,
     });
   }
   checkKeys(given, REF_KEYS, at);
   const version = given.version === undefined ? undefined : checkText(given.version, `${at}/version`, 128);
   const name = checkHandlerName(given.name, `${at}/name`);
   return version === undefined ? { kind: 'registered', name } : { kind: 'registered', name, version };
+}
+
+function isWorkerGiven(value: unknown): value is Partial<WorkerRef> {
+  return typeof value === 'object' && value !== null && (value as Partial<HandlerRef>).kind === 'worker';
+}
+
+function checkWorkerRef(given: Partial<WorkerRef>, at: string): WorkerRef {
+  checkKeys(given, WORKER_REF_KEYS, at);
+  const { module, version } = given;
+  if (!isWorkerModule(module))
+    throw refuse('HANDLER_INVALID', {
+      at: `${at}/module`,
+      found: describeValue(module),
+      allowed: 'a member of what workerHandlers(url) gave',
+    });
+  const name = checkHandlerName(given.name, `${at}/name`);
+  const ref = { kind: 'worker', name, module } as const;
+  return Object.freeze(
+    version === undefined ? ref : { ...ref, version: checkText(version, `${at}/version`, 128) },
+  );
 }
 
 function checkHandlerName(value: unknown, at: string): string {

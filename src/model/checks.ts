@@ -63,7 +63,7 @@ export function isPlain(value: object): boolean {
 export function checkKeys(value: object, known: ReadonlySet<string>, at: string): void {
   for (const key in value) {
     if (known.has(key)) continue;
-    const nearest = nearestName(key, known) ?? sameBeginning(key, known);
+    const nearest = nearestName(key, known) ?? sameWord(key, known);
     throw refuse('OPTION_UNKNOWN', {
       at: `${at}/${key}`,
       found: `an unknown option ${quote(key)}`,
@@ -73,9 +73,19 @@ export function checkKeys(value: object, known: ReadonlySet<string>, at: string)
   }
 }
 
-/** An option that begins like a word which is too far from it otherwise: `retries` for `retry`. */
-function sameBeginning(key: string, known: ReadonlySet<string>): string | undefined {
-  return [...known].find((name) => key.startsWith(name.slice(0, Math.max(3, Math.ceil(name.length / 2)))));
+/**
+ * An option that shares a word with one that is too far from it otherwise: `retries` begins like `retry`, `agent` and
+ * `attempts` stand in `agentAssigned` and `maxAttempts`, and `timeout` stands in `startToCloseTimeout`.
+ */
+function sameWord(key: string, known: ReadonlySet<string>): string | undefined {
+  const names = [...known];
+  const begins = (name: string): boolean =>
+    key.startsWith(name.slice(0, Math.max(3, Math.ceil(name.length / 2))));
+  const word = key.toLowerCase().replace(/s$/, '');
+  const holds = (name: string): boolean =>
+    (word.length >= 4 && name.toLowerCase().includes(word)) ||
+    (name.length >= 4 && word.includes(name.toLowerCase()));
+  return names.find(begins) ?? names.find(holds);
 }
 
 /** A wait in milliseconds, from 0 on; one above 100 years counts as 100 years. */
@@ -143,6 +153,12 @@ export function checkChoice<const Choice extends string>(
     );
   }
   return value as Choice;
+}
+
+/** Yes or no; nothing that merely counts as one of them. */
+export function checkBoolean(value: unknown, at: string): boolean {
+  if (typeof value !== 'boolean') throw invalidOption(at, value, 'true or false');
+  return value;
 }
 
 /** A function. */

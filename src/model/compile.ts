@@ -1,8 +1,9 @@
+import { checkTransfers } from './check-transfers.ts';
 import type { DependencySpec } from './dependency.ts';
 import { editCount } from './drafts.ts';
 import { refuse, unreadable } from './errors.ts';
 import { badDependency, cycleError, duplicate } from './graph-faults.ts';
-import type { CompiledPlan } from './plan.ts';
+import type { CompiledPlan, PlanAbout } from './plan.ts';
 import type { AnyTask } from './task.ts';
 import { type Definition, TASKS_MAX } from './workflow-data.ts';
 
@@ -24,7 +25,8 @@ type Compilable = Definition & { readonly status: string };
  * Checks a workflow as a whole and turns it into flat arrays. A workflow is compiled once; asking again gives
  * the same plan. Only a draft that may have been edited since is compiled anew.
  *
- * @throws OrchestratorError `ID_DUPLICATE`, `DEPENDENCY_UNKNOWN`, `DEPENDENCY_SELF`, `DEPENDENCY_CYCLE`, `LIMIT_EXCEEDED`
+ * @throws OrchestratorError `ID_DUPLICATE`, `DEPENDENCY_UNKNOWN`, `DEPENDENCY_SELF`, `DEPENDENCY_CYCLE`,
+ *   `LIMIT_EXCEEDED`, `OPTION_CONFLICT` for a value that cannot be moved
  */
 export function compile(workflow: Compilable): CompiledPlan {
   const known = compiled.get(workflow);
@@ -46,27 +48,36 @@ function build(workflow: Definition, at: string): CompiledPlan {
   const reversed = reverse(size, edges);
   const order = sort(size, edges.unmet, reversed);
   if (order.length < size) throw cycleError(tasks, reversed, at);
+  const listed = workflow.tasks.length;
+  const { start: dependencyStart, targets: dependencies } = edges;
+  const { start: dependentStart } = reversed;
   return {
     name: workflow.name,
     workflowId: workflow.workflowId,
     failurePolicy: workflow.failurePolicy,
     concurrency: workflow.concurrency,
     revision: workflow.revision,
+    about: aboutOf(workflow),
     size,
-    listed: workflow.tasks.length,
+    listed,
     ids: tasks.map((task) => task.taskId),
     indexOf,
     tasks,
-    dependencyStart: edges.start,
-    dependencies: edges.targets,
-    dependentStart: reversed.start,
+    dependencyStart,
+    dependencies,
+    dependentStart,
     dependents: reversed.targets,
     dependentSettled: reversed.settled,
     unmet: edges.unmet,
     order,
     priority: effectivePriorities(tasks, order, reversed),
     children: undefined,
+    transfers: checkTransfers({ tasks, listed, dependencyStart, dependencies, dependentStart }, at),
   };
+}
+
+function aboutOf({ description, inputSchema, metadata, tags }: Definition): PlanAbout {
+  return { description, input: inputSchema === undefined ? undefined : 'a schema', metadata, tags };
 }
 
 /** Lists the tasks, then those that joined as dependencies, each once. */

@@ -13,6 +13,16 @@ export function editCount(): number {
   return edits;
 }
 
+/** Makes it so that JavaScript, which knows no `readonly`, cannot change a registered definition either. */
+export function freeze(definition: {
+  readonly tasks: readonly unknown[];
+  readonly tags: readonly string[];
+}): void {
+  Object.freeze(definition.tasks);
+  Object.freeze(definition.tags);
+  Object.freeze(definition);
+}
+
 /** The refusal of an edit of what is registered. */
 export function sealed(at: string, method: string): OrchestratorError {
   return refuse('DEFINITION_SEALED', {

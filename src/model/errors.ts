@@ -29,7 +29,8 @@ export class OrchestratorError extends Error {
     this.name = 'OrchestratorError';
     this.code = code;
     this.details = options.details ?? {};
-    this.retryable = options.retryable ?? ERROR_CODES[code].retryable;
+    // A host in plain JavaScript may make one with a code of its own.
+    this.retryable = options.retryable ?? ERROR_CODES[code]?.retryable ?? false;
     Object.defineProperty(this, BRAND, { value: true });
   }
 

@@ -49,6 +49,8 @@ function exportTask(task: AnyTask, at: string): TaskData {
   };
   if (task.dependencySpecs.length > 0) data.dependencies = task.dependencySpecs.map(exportDependency);
   if (task.priority !== 0) data.priority = task.priority;
+  if (policies.runOn !== undefined) data.runOn = policies.runOn;
+  if (policies.transfer) data.transfer = true;
   if (task.inputData !== undefined) data.inputData = plainJson(task.inputData, `${at}/inputData`);
   exportPolicies(task, data, at);
   return data;

@@ -4,11 +4,19 @@ import type { TaskPath } from './path.ts';
 
 /** Names the code that a task runs. An inline function's name is `<workflow>/<taskId>`. */
 export interface HandlerRef {
-  /** `inline`: the function given as `run`. `registered`: a name in `open({ handlers })`. */
-  readonly kind: 'inline' | 'registered';
+  /**
+   * `inline`: the function given as `run`. `registered`: a name in `open({ handlers })`. `worker`: an export of a module
+   * of handlers.
+   */
+  readonly kind: 'inline' | 'registered' | 'worker';
   readonly name: string;
   /** Part of a workflow version's hash: change it when the code changes in a way that matters. */
   readonly version?: string;
+}
+
+/** Names a handler of `open({ handlers })`. */
+export interface RegisteredRef extends HandlerRef {
+  readonly kind: 'registered';
 }
 
 /** Time as a handler sees it: the orchestrator's clock, which may be a virtual one. */
@@ -69,7 +77,8 @@ export interface HeldLocks {
   readonly names: readonly string[];
   /**
    * Waits for locks on top of those that the task holds, all together. A circle of such waits is a deadlock: it is
-   * found at once, and the wait of its member of lowest priority (the youngest of equals) rejects.
+   * found at once, and its member of lowest priority (of equals the one submitted last) is ended: the wait rejects,
+   * and the attempt fails, whatever the handler makes of that.
    *
    * A lock that is held shared can be asked for exclusively: granted when nobody else holds it.
    * @throws OrchestratorError `DEADLOCK_VICTIM`, `LOCK_CONFLICT` for a lock that is held or waited for already,

@@ -1,3 +1,5 @@
+import { invalidOption, reading } from './checks.ts';
+
 /**
  * The address of a task in a run: task ids joined by `/`, where each but the last opens a scope and may carry
  * `[item]` (an item of a map) or `#n` (an iteration of a loop): `write`, `pages[doc-17]/parse`, `review#3/write`.
@@ -10,6 +12,8 @@ export interface PathStep {
   readonly item?: string;
   readonly iteration?: number;
 }
+
+const STEPS = 'the steps of a path, such as [{ taskId }]';
 
 /** A task id, then perhaps an item or an iteration. */
 const STEP = /^([^[\]#]+)(?:\[([^[\]#]+)\]|#(0|[1-9]\d{0,14}))?$/;
@@ -32,6 +36,7 @@ export function leafOf(path: TaskPath): string {
 
 /** Takes a path apart; `undefined` when it is not a path. */
 export function parsePath(path: string): readonly PathStep[] | undefined {
+  if (typeof path !== 'string') return undefined;
   const steps: PathStep[] = [];
   for (const part of path.split('/')) {
     const step = parseStep(part);
@@ -41,9 +46,12 @@ export function parsePath(path: string): readonly PathStep[] | undefined {
   return steps;
 }
 
-/** Puts a path together again: `formatPath(parsePath(p)) === p`. */
+/** Puts a path together again: `formatPath(parsePath(p)) === p`. @throws OrchestratorError `OPTION_INVALID` */
 export function formatPath(steps: readonly PathStep[]): TaskPath {
-  return steps.map(formatStep).join('/');
+  return reading('formatPath', STEPS, () => {
+    if (!Array.isArray(steps)) throw invalidOption('formatPath', steps, STEPS);
+    return steps.map(formatStep).join('/');
+  });
 }
 
 function parseStep(part: string): PathStep | undefined {
@@ -53,7 +61,8 @@ function parseStep(part: string): PathStep | undefined {
   return iteration === undefined ? { taskId } : { taskId, iteration: Number(iteration) };
 }
 
-function formatStep(step: PathStep): string {
+function formatStep(step: PathStep, i: number): string {
+  if (typeof step?.taskId !== 'string') throw invalidOption(`formatPath/${i}`, step, STEPS);
   if (step.item !== undefined) return `${step.taskId}[${step.item}]`;
   return step.iteration === undefined ? step.taskId : `${step.taskId}#${step.iteration}`;
 }

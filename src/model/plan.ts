@@ -1,6 +1,15 @@
 import type { AnyTask } from './task.ts';
 import type { FailurePolicy } from './workflow-data.ts';
 
+/** A part of a version, as its other options are. */
+export interface PlanAbout {
+  readonly description: string;
+  /** Whether inputs are checked; the source of the schema is no part of the version. */
+  readonly input: 'a schema' | undefined;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly tags: readonly string[];
+}
+
 /**
  * A workflow version in the form that runs: tasks are numbers, edges are flat arrays. It never changes; runs
  * share it.
@@ -13,6 +22,8 @@ export interface CompiledPlan {
   readonly revision: number;
   /** How many of this workflow's tasks may be in progress at once. */
   readonly concurrency: number | undefined;
+  /** What it says of itself beside that; no run depends on it. */
+  readonly about: PlanAbout;
   readonly size: number;
   /** How many tasks, from the first, were listed; their outputs are the outputs of the run. */
   readonly listed: number;
@@ -35,6 +46,8 @@ export interface CompiledPlan {
   readonly order: Int32Array;
   /** The highest of a task's own priority and of those that depend on it. */
   readonly priority: Float64Array;
+  /** Whether a task of it wants the outputs of its dependencies moved. */
+  readonly transfers: boolean;
   /** Plans that tasks of this one open as child scopes, by task id. */
   readonly children: ReadonlyMap<string, CompiledPlan> | undefined;
 }

@@ -4,13 +4,13 @@ import type { CompiledPlan } from './plan.ts';
 import type { AnyTask } from './task.ts';
 
 /**
- * Whether two plans are the same version of a workflow: in structure, policies, and the names and versions of
- * handlers. The source of functions is not compared; a changed function with no new version is the same version.
+ * Whether two plans are the same version of a workflow: in structure, policies, what is said of it, and the names and
+ * versions of handlers. The source of functions and schemas is not compared, only whether there is one.
  */
 export function isSamePlan(a: CompiledPlan, b: CompiledPlan): boolean {
   if (a.workflowId !== b.workflowId || a.name !== b.name || a.failurePolicy !== b.failurePolicy) return false;
   if (a.concurrency !== b.concurrency || a.revision !== b.revision) return false;
-  if (a.size !== b.size || a.listed !== b.listed) return false;
+  if (a.size !== b.size || a.listed !== b.listed || !isSameValue(a.about, b.about)) return false;
   for (let i = 0; i < a.size; i++)
     if (!isSameTask(a.tasks[i] as AnyTask, b.tasks[i] as AnyTask)) return false;
   return true;

@@ -1,9 +1,10 @@
 /** What can be said of a task when it is defined. */
 import type { Duration } from './checks.ts';
 import type { DependencyInput, DependencyOutputs } from './dependency.ts';
-import type { HandlerContext, HandlerRef } from './handler.ts';
+import type { HandlerContext, RegisteredRef } from './handler.ts';
 import type { LockRequest } from './needs.ts';
 import type { RetryOptions } from './retry-policy.ts';
+import type { RunOn, WorkerHandler } from './worker-handlers.ts';
 
 /** Priorities reach from minus to plus this number. */
 export const PRIORITY_MAX = 1_000_000_000;
@@ -39,8 +40,23 @@ export interface TaskOptions<In, Out, Deps extends DependencyInput, Answer = boo
   readonly run?:
     | ((context: HandlerContext<In, DependencyOutputs<Deps>>) => Out | PromiseLike<Out>)
     | undefined;
-  /** The code, by the name under which it is registered. Give this or `run`. */
-  readonly handler?: string | HandlerRef | undefined;
+  /** The code, as an export of `workerHandlers(…)` or by the name under which it is registered. Give this or `run`. */
+  readonly handler?:
+    | string
+    | RegisteredRef
+    | WorkerHandler<In, NoInfer<DependencyOutputs<Deps>>, Out>
+    | undefined;
+  /**
+   * Where the code is executed: `inline` is the host's own thread. Default: there for functions, and where its module
+   * says for an export of `workerHandlers(…)`. A function can only be executed inline.
+   */
+  readonly runOn?: RunOn | undefined;
+  /**
+   * Moves the outputs of the dependencies to the worker instead of copying them: bytes cost no copy, and are gone
+   * here. Only where nobody else needs them: one attempt, no other dependents, not among the outputs of the run, a
+   * store that keeps no values in memory. Default `false`.
+   */
+  readonly transfer?: boolean | undefined;
   /** Whether and when to try again after a failure. Default: one attempt. */
   readonly retry?: RetryOptions | undefined;
   /** The time limit of one attempt, from its start. Default: none. */
@@ -69,6 +85,8 @@ export const TASK_KEYS: ReadonlySet<string> = new Set([
   'locks',
   'run',
   'handler',
+  'runOn',
+  'transfer',
   'retry',
   'timeout',
   'totalTimeout',

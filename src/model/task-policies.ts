@@ -1,6 +1,8 @@
 /** The rarely used part of a task: its needs, limits and words for people. */
 import { guardValue } from '../base/values.ts';
 import {
+  checkBoolean,
+  checkChoice,
   checkDuration,
   checkFunction,
   checkRecord,
@@ -14,6 +16,7 @@ import { checkId } from './ids.ts';
 import { checkLockNeeds, checkResourceNeeds, type LockNeed, type ResourceNeed } from './needs.ts';
 import { checkRetry, type RetryPolicy } from './retry-policy.ts';
 import type { AnyTaskOptions, Condition } from './task-options.ts';
+import type { RunOn } from './worker-handlers.ts';
 
 /** The rarely used part of a task: most tasks share one empty object. */
 export interface TaskPolicies {
@@ -27,6 +30,9 @@ export interface TaskPolicies {
   readonly totalTimeoutMs: number | undefined;
   readonly heartbeatMs: number | undefined;
   readonly when: Condition<never, never> | undefined;
+  /** `undefined`: where its handler says. */
+  readonly runOn: RunOn | undefined;
+  readonly transfer: boolean;
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
 }
@@ -43,6 +49,8 @@ export const NO_POLICIES: TaskPolicies = Object.freeze({
   totalTimeoutMs: undefined,
   heartbeatMs: undefined,
   when: undefined,
+  runOn: undefined,
+  transfer: false,
   tags: Object.freeze([]),
   metadata: Object.freeze({}),
 });
@@ -83,6 +91,11 @@ export function checkPolicies(options: AnyTaskOptions, at: string): TaskPolicies
             never,
             never
           >),
+    runOn:
+      options.runOn === undefined
+        ? undefined
+        : checkChoice(options.runOn, `${at}/runOn`, ['inline', 'worker', 'process']),
+    transfer: options.transfer === undefined ? false : checkBoolean(options.transfer, `${at}/transfer`),
     tags: options.tags === undefined ? NO_POLICIES.tags : checkTags(options.tags, `${at}/tags`),
     metadata:
       options.metadata === undefined

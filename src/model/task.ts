@@ -1,6 +1,6 @@
 import { nearestName } from '../base/nearest.ts';
 import { describeName, quote } from '../base/values.ts';
-import { checkHandler, checkHandlerRef } from './check-handler.ts';
+import { checkHandler, checkHandlerRef, checkPlace } from './check-handler.ts';
 import { checkKeys, checkNumber, checkRecord } from './checks.ts';
 import {
   checkDependencies,
@@ -17,9 +17,10 @@ import { readSimpleTask, type SimpleTask } from './simple-task.ts';
 import type { TaskStatus } from './status.ts';
 import { type AnyTaskOptions, PRIORITY_MAX, TASK_KEYS } from './task-options.ts';
 import { checkPolicies, copyData, NO_POLICIES, type TaskPolicies } from './task-policies.ts';
+import { isWorkerRef, placed } from './worker-handlers.ts';
 
 const NO_DEPENDENCIES: readonly DependencySpec[] = Object.freeze([]);
-const OPTIONS_ALLOWED = 'an object of task options';
+const OPTIONS_ALLOWED = 'an object of task options such as { run }';
 
 /**
  * A node of a workflow: what is to be done, after what, and with which needs. Made by `task` or `taskFor`.
@@ -78,16 +79,18 @@ export class Task<Id extends string = string, Out = unknown, in In = never> {
           : checkDependencies(options.dependencies, at, isTask);
       this.run = options.run as AnyHandler | undefined;
       if (rare) {
-        this.handlerRef =
+        const ref =
           options.handler === undefined ? undefined : checkHandlerRef(options.handler, `${at}/handler`);
         this.inputData = copyData(options.inputData, `${at}/inputData`);
         this.policies = checkPolicies(options, at);
+        this.handlerRef = isWorkerRef(ref) ? placed(ref, this.policies.runOn) : ref;
       } else {
         this.handlerRef = undefined;
         this.inputData = undefined;
         this.policies = NO_POLICIES;
       }
       checkHandler(this.run, this.handlerRef, at);
+      if (rare) checkPlace(this.run !== undefined, this.policies, at);
     } catch (thrown) {
       throw unreadable(thrown, 'DEFINITION_INVALID', at, OPTIONS_ALLOWED);
     }

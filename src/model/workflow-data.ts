@@ -1,8 +1,10 @@
 /** The words in which a workflow is described: options, plain data, and the types that follow from them. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { OutputOf } from './dependency.ts';
+import type { RegisteredRef } from './handler.ts';
 import type { AnyTask } from './task.ts';
 import type { TaskOptions } from './task-options.ts';
+import type { WorkerHandler } from './worker-handlers.ts';
 
 /**
  * What the failure of a task means for the others of its run:
@@ -38,8 +40,13 @@ export interface WorkflowOptions<
 }
 
 /** A task in plain data, from JSON or YAML. */
-export type TaskData = Omit<TaskOptions<never, unknown, readonly string[]>, 'run' | 'dependencies'> & {
+export type TaskData = Omit<
+  TaskOptions<never, unknown, readonly string[]>,
+  'run' | 'dependencies' | 'handler'
+> & {
   readonly taskId: string | number;
+  /** The code, by the name under which it is registered, or as an export of `workerHandlers(…)`. */
+  readonly handler?: string | RegisteredRef | WorkerHandler | undefined;
   readonly dependencies?: readonly (
     | string
     | number

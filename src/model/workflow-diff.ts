@@ -4,7 +4,7 @@ import type { DependencySpec } from './dependency.ts';
 import type { CompiledPlan } from './plan.ts';
 import type { AnyTask } from './task.ts';
 
-/** One field that differs. Of functions it says only whether there is one: `'a function'` or `undefined`. */
+/** One field that differs. Of code it says only whether there is any: `'a function'`, `'a schema'` or `undefined`. */
 export interface FieldChange {
   readonly field: string;
   readonly from: unknown;
@@ -125,7 +125,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function workflowFields(plan: CompiledPlan): Fields {
   const { workflowId, name, failurePolicy, concurrency, revision } = plan;
-  return { concurrency, failurePolicy, name, revision, workflowId };
+  const { description, input, metadata, tags } = plan.about;
+  return { concurrency, description, failurePolicy, input, metadata, name, revision, tags, workflowId };
 }
 
 function taskFields({ priority, inputData, handlerRef, policies }: AnyTask): Fields {
@@ -142,9 +143,11 @@ function taskFields({ priority, inputData, handlerRef, policies }: AnyTask): Fie
     priority,
     resourceRequirements: Object.fromEntries(resources.map(({ name, amount }) => [name, amount])),
     retry: retry === undefined ? undefined : { ...retry, retryOn: present(retry.retryOn) },
+    runOn: policies.runOn,
     tags: policies.tags,
     timeout: policies.timeoutMs,
     totalTimeout: policies.totalTimeoutMs,
+    transfer: policies.transfer,
     when: present(when),
   };
 }

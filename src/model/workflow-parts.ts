@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { nearestName } from '../base/nearest.ts';
 import { describeValue, quote } from '../base/values.ts';
 import { checkRecord, copyList, invalidOption } from './checks.ts';
-import { refuse } from './errors.ts';
+import { type OrchestratorError, refuse } from './errors.ts';
 import { type AnyTask, isTask, Task } from './task.ts';
 import { type Definition, TASKS_MAX } from './workflow-data.ts';
 
@@ -134,4 +134,15 @@ export function checkRemovable(
       hint: 'Remove that dependency first.',
     });
   }
+}
+
+/** The refusal of a workflow in plain data that has no name. */
+export function unnamed(data: unknown, allowed: string): OrchestratorError {
+  const found = describeValue(data);
+  return refuse('DEFINITION_INVALID', {
+    at: 'workflow',
+    found: `${found} without a name`,
+    allowed,
+    hint: found === 'a promise' ? 'Await it first.' : undefined,
+  });
 }

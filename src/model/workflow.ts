@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describeValue, quote } from '../base/values.ts';
+import { quote } from '../base/values.ts';
 import {
   checkChoice,
   checkInteger,
@@ -11,8 +11,8 @@ import {
   reading,
 } from './checks.ts';
 import { compile } from './compile.ts';
-import { countEdit, sealed } from './drafts.ts';
-import { type OrchestratorError, refuse, unreadable } from './errors.ts';
+import { countEdit, freeze, sealed } from './drafts.ts';
+import { refuse, unreadable } from './errors.ts';
 import { exportWorkflow } from './export-workflow.ts';
 import { loadGraph } from './graph/load-graph.ts';
 import type { WorkflowGraph } from './graph/workflow-graph.ts';
@@ -29,6 +29,7 @@ import {
   parseJson,
   readTask,
   readTasks,
+  unnamed,
 } from './workflow-parts.ts';
 
 const OPTION_KEYS: ReadonlySet<string> = new Set([
@@ -44,7 +45,7 @@ const OPTION_KEYS: ReadonlySet<string> = new Set([
 ]);
 const DATA_KEYS: ReadonlySet<string> = new Set([...OPTION_KEYS, 'name', 'joined', '$schema']);
 const DATA_ALLOWED = 'an object { name, tasks }';
-const OPTIONS_ALLOWED = 'an object of workflow options';
+const OPTIONS_ALLOWED = 'an object of workflow options such as { tasks }';
 const FAILURE_POLICIES = ['fail-fast', 'finish-running', 'continue'] as const;
 
 /** The highest `revision`. */
@@ -253,6 +254,7 @@ export class Workflow<in In = never, out Outputs = unknown> {
   /** @internal Makes it and these tasks a registered definition. */
   seal(tasks: readonly AnyTask[]): void {
     if (this.#status === 'draft') this.#status = 'registered';
+    freeze(this);
     for (let i = 0; i < tasks.length; i++) (tasks[i] as AnyTask).isSealed = true;
   }
 
@@ -321,10 +323,13 @@ export function workflowFromData(data: unknown): AnyWorkflow {
 
 function readData(data: unknown): AnyWorkflow {
   const record = checkRecord(data, 'workflow', DATA_ALLOWED, 'DEFINITION_INVALID');
-  if (record.name === undefined) throw unnamed(data);
+  if (record.name === undefined) throw unnamed(data, DATA_ALLOWED);
   const name = checkId(record.name, 'workflow/name', 'a workflow name');
   const at = `workflow ${JSON.stringify(name)}`;
   checkKeys(record, DATA_KEYS, at);
+  const { $schema } = record;
+  if ($schema !== undefined && typeof $schema !== 'string')
+    throw invalidOption(`${at}/$schema`, $schema, 'the address of a schema');
   const tasks = readTasks(record.tasks, `${at}/tasks`);
   const joined = record.joined === undefined ? NO_TASKS : readTasks(record.joined, `${at}/joined`);
   return new Workflow(name, record, tasks, joined) as AnyWorkflow;
@@ -336,15 +341,5 @@ function sinceOf(given: unknown): AnyWorkflow | undefined {
     checkKeys(options, new Set(['since']), 'graph');
     if (options.since === undefined || Workflow.is(options.since)) return options.since;
     throw invalidOption('graph/since', options.since, 'a workflow made by defineWorkflow');
-  });
-}
-
-function unnamed(data: unknown): OrchestratorError {
-  const found = describeValue(data);
-  return refuse('DEFINITION_INVALID', {
-    at: 'workflow',
-    found: `${found} without a name`,
-    allowed: DATA_ALLOWED,
-    hint: found === 'a promise' ? 'Await it first.' : undefined,
   });
 }

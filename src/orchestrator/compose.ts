@@ -35,7 +35,9 @@ import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
 import { applyPriorities } from './apply-priorities.ts';
 import { guardLogger } from './guard-logger.ts';
+import { importerHere } from './import-here.ts';
 import type { CheckedOptions } from './options.ts';
+import { LazyWorkers, RoutedExecutor, type WorkerPart } from './route-executor.ts';
 import { runTable } from './run-table.ts';
 
 /** Everything an orchestrator is made of, joined. */
@@ -44,6 +46,7 @@ export interface Composition {
   readonly logger: Logger;
   readonly idSource: IdSource;
   readonly executor: Executor;
+  readonly workers: LazyWorkers;
   readonly random: Random;
   readonly timers: Timers;
   readonly hub: EventHub;
@@ -68,7 +71,16 @@ export interface Composition {
 interface Foundation
   extends Pick<
     Composition,
-    'clock' | 'logger' | 'idSource' | 'executor' | 'timers' | 'hub' | 'persistence' | 'handlers' | 'directory'
+    | 'clock'
+    | 'logger'
+    | 'idSource'
+    | 'executor'
+    | 'workers'
+    | 'timers'
+    | 'hub'
+    | 'persistence'
+    | 'handlers'
+    | 'directory'
   > {
   readonly random: Random;
   readonly epoch: number;
@@ -104,7 +116,11 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   const { EventEmitter } = await import('eventemitter3');
   const hub = new EventHub(logger, new EventEmitter());
   for (const monitor of options.monitors) hub.watch(monitor);
-  const handlers = new Handlers();
+  const workers = new LazyWorkers(() => loadWorkers(clock, options.cancelGraceMs), logger);
+  const handlers = new Handlers({
+    importHere: importerHere(clock, () => import('../adapters/worker-threads/thread/load-module.ts')),
+    onModule: (module) => workers.warmUp(module),
+  });
   for (const [name, handler] of options.handlers) handlers.register(name, handler);
   return {
     clock,
@@ -114,11 +130,18 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
     persistence,
     idSource: options.idSource ?? new RandomIds(),
     random: options.random ?? new SystemRandom(),
-    executor: options.executor ?? new InlineExecutor(),
+    workers,
+    executor: options.executor ?? new RoutedExecutor(new InlineExecutor(), workers, clock),
     timers: new Timers(clock),
     directory: new RunDirectory(options.retainRuns, (runs) => forget(runs, persistence, logger)),
     epoch: await persistence.open(),
   };
+}
+
+/** Threads cost a host nothing that never uses them, not even the reading of their code. */
+async function loadWorkers(clock: Clock, graceMs: number): Promise<WorkerPart> {
+  const { WorkerExecutor } = await import('../adapters/worker-threads/worker-executor.ts');
+  return new WorkerExecutor({ clock, isVirtual: !(clock instanceof SystemClock), graceMs });
 }
 
 /** The loop, and those who carry out what it decides. */
@@ -135,6 +158,7 @@ function composeRunning(
     logger,
     submit,
     heartbeat: (attempt) => attempts.heartbeat(attempt),
+    giveUp: (attempt, thrown) => attempts.giveUp(attempt, thrown),
     locks: concurrency.nested,
   });
   keepShapes(services, executor);
@@ -200,16 +224,7 @@ function composeScheduling(
   options: CheckedOptions,
   { clock, timers, epoch, wake, logger, directory, loop }: SchedulingContext,
 ): Scheduling {
-  const ledger = new Ledger();
-  for (const { name, kind, capacity, perMs } of options.resources) {
-    ledger.declare({
-      key: `resource:${name}`,
-      name,
-      kind,
-      capacity,
-      ...(perMs === undefined ? undefined : { perMs }),
-    });
-  }
+  const ledger = ledgerOf(options.resources);
   const needs = new NeedsBook(ledger, options.concurrency, options.agents);
   const complain = (error: Error): void =>
     logger.error({ error: error.message }, 'a comparator or listener of the task scheduler is at fault');
@@ -257,14 +272,32 @@ function composeScheduling(
       onTurn: (watcher) => loop().onTurn(watcher),
       globalRow: needs.global,
       agentRows: (agent) => needs.agentRows(agent),
+      hold: () => clock.hold(),
       applyPriorities: (order) => applyPriorities(order, directory, scheduler),
     }),
     concurrency: new ConcurrencyController({
+      nextOrder: () => orderOf(directory.nextSubmission(), 0),
+      needsBeside: (task, at) =>
+        needs.needsOf(task, [{ row: needs.global, amount: 1 }], at).filter(({ row }) => row.kind !== 'lock'),
       ...{ ledger, claims, global: needs.global, wake, setTimer, ...deadlocksTo(logger, options.deadlocks) },
       now: () => clock.now(),
       tickets: () => liveTickets(directory, scheduler),
     }),
   };
+}
+
+/** A ledger with these resources. */
+function ledgerOf(resources: CheckedOptions['resources']): Ledger {
+  const ledger = new Ledger();
+  for (const { name, kind, capacity, perMs } of resources)
+    ledger.declare({
+      key: `resource:${name}`,
+      name,
+      kind,
+      capacity,
+      ...(perMs === undefined ? undefined : { perMs }),
+    });
+  return ledger;
 }
 
 /** The logger is told of each deadlock, broken or not. */

@@ -50,9 +50,26 @@ export class Engine {
 
   /** Registers the workflows of the options, and goes on with what the store has unfinished. */
   async begin(): Promise<void> {
+    await this.#nameExports();
     this.observers.begin(this.#options.monitoring);
     for (const workflow of this.#options.workflows) this.starter.register(workflow);
     await recoverRuns(this.parts);
+  }
+
+  /** Makes the exports of modules known by their names, in the order of the modules. */
+  async #nameExports(): Promise<void> {
+    const { modules } = this.#options;
+    if (modules.length === 0) return;
+    const { handlers, workers, clock } = this.parts;
+    // Threads are real: virtual time must not pass while they begin.
+    const letGo = clock.hold();
+    try {
+      const opened = await workers.open();
+      const names = await Promise.all(modules.map((module) => opened.exportsOf(module)));
+      for (const [i, module] of modules.entries()) handlers.registerModule(module, names[i] ?? []);
+    } finally {
+      letGo();
+    }
   }
 
   /** Whether it is closing or closed. */

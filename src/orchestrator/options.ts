@@ -19,6 +19,12 @@ import {
 import { refuse } from '../model/errors.ts';
 import type { AnyHandler, Handler } from '../model/handler.ts';
 import { checkId } from '../model/ids.ts';
+import {
+  isWorkerModule,
+  type WorkerHandler,
+  type WorkerModule,
+  type WorkerRef,
+} from '../model/worker-handlers.ts';
 import { type AnyWorkflow, Workflow, workflowFromData } from '../model/workflow.ts';
 import type { WorkflowData } from '../model/workflow-data.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -52,8 +58,11 @@ export interface AgentOptions {
 export interface OrchestratorOptions {
   /** Workflows that are known from the start; recovery needs those of unfinished runs. */
   readonly workflows?: readonly (AnyWorkflow | WorkflowData)[] | undefined;
-  /** Handlers that tasks can name. */
-  readonly handlers?: Readonly<Record<string, Handler<never, never>>> | undefined;
+  /**
+   * Handlers that tasks can name: functions, and members of `workerHandlers(…)`. With `...workerHandlers(url)` among them,
+   * all functions that the module exports can be named; a function given here comes first.
+   */
+  readonly handlers?: Readonly<Record<string, Handler<never, never> | WorkerHandler>> | undefined;
   /** Where events are kept. Default: in memory, until the process ends. */
   readonly store?: EventStore | undefined;
   /** Resources by name. */
@@ -100,7 +109,9 @@ export interface ResourceSpec {
 /** `OrchestratorOptions` checked, with the defaults that need no adapter. */
 export interface CheckedOptions {
   readonly workflows: readonly AnyWorkflow[];
-  readonly handlers: ReadonlyMap<string, AnyHandler>;
+  readonly handlers: ReadonlyMap<string, AnyHandler | WorkerRef>;
+  /** Modules all of whose exports can be named. */
+  readonly modules: readonly WorkerModule[];
   readonly store: EventStore | undefined;
   readonly resources: readonly ResourceSpec[];
   readonly agents: ReadonlyMap<string, AgentLimits>;
@@ -154,6 +165,7 @@ function readOptions(given: unknown, at: string): CheckedOptions {
   return {
     workflows: checkWorkflows(options.workflows, `${at}/workflows`),
     handlers: checkHandlers(options.handlers, `${at}/handlers`),
+    modules: modulesOf(options.handlers),
     store: checkPort(options.store, `${at}/store`, STORE_METHODS),
     resources: checkResources(options.resources, `${at}/resources`),
     agents: checkAgents(options.agents, `${at}/agents`),
@@ -201,12 +213,21 @@ function checkPort<Port extends object>(
   );
 }
 
-function checkHandlers(value: unknown, at: string): ReadonlyMap<string, AnyHandler> {
-  const handlers = new Map<string, AnyHandler>();
+function checkHandlers(value: unknown, at: string): ReadonlyMap<string, AnyHandler | WorkerRef> {
+  const handlers = new Map<string, AnyHandler | WorkerRef>();
   if (value === undefined) return handlers;
   const record = checkRecord(value, at, 'an object from name to function');
   for (const name of Object.keys(record)) handlers.set(name, checkRegistered(name, record[name], at));
   return handlers;
+}
+
+/** What `workerHandlers(…)` gives has its module under a symbol, which goes along when it is spread. */
+function modulesOf(handlers: object | undefined): readonly WorkerModule[] {
+  if (handlers === undefined) return [];
+  const record = handlers as Readonly<Record<symbol, unknown>>;
+  return Object.getOwnPropertySymbols(handlers)
+    .map((key) => record[key])
+    .filter(isWorkerModule);
 }
 
 /** A workflow, whether it was given as one or as plain data. */

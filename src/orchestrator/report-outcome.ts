@@ -4,10 +4,10 @@ import { COMPLETED } from '../machine/transitions.ts';
 import { type Recovery, SKIPPED_NAMED_MAX } from '../managers/monitoring/error-record.ts';
 import { type Ticket, watchOf } from '../managers/scheduling/ticket.ts';
 import { type Attempt, takeIn } from '../managers/workflows/attempt.ts';
-import { forget } from '../managers/workflows/evaluate-condition.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
+import { retryAnswer } from '../managers/workflows/retry-answer.ts';
 import { OrchestratorError } from '../model/errors.ts';
-import { describeFailure, isMarkedFatal, type TaskFailure } from '../model/failure.ts';
+import { describeFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { AnyTask } from '../model/task.ts';
 import type { Composition } from './compose.ts';
@@ -74,7 +74,7 @@ export async function failTask(
   const run = parts.directory.get(runId);
   const { ticket, task, attempt } = findAttempt(parts, run, path);
   const failure = describeFailure(error);
-  const answer = retryAnswer(parts, run, task, error, failure, attempt);
+  const answer = retryAnswer(run, task, { thrown: error, failure, attempt }, parts.random);
   const watch = new AttemptWatch(runId, path, attempt);
   parts.hub.watch(watch);
   try {
@@ -179,29 +179,6 @@ function findAttempt(
       { details: { runId, path, status } },
     );
   return { ticket: run.ticketOf(scope, index), task: scope.plan.tasks[index] as AnyTask, attempt };
-}
-
-/** Asks the host whether to try again; one that throws means no. */
-function retryAnswer(
-  { random }: Parts,
-  run: LiveRun,
-  task: AnyTask,
-  thrown: unknown,
-  failure: TaskFailure,
-  attempt: number,
-): { readonly retry: boolean; readonly random: number } {
-  const { retry } = task.policies;
-  if (retry === undefined || isMarkedFatal(thrown)) return { retry: false, random: 0 };
-  let chance = 0;
-  try {
-    chance = random.next();
-    if (retry.retryOn === undefined) return { retry: true, random: chance };
-    const answer: unknown = run.within(retry.retryOn, { thrown, failure, attempt });
-    forget(answer);
-    return { retry: answer === true, random: chance };
-  } catch {
-    return { retry: false, random: chance };
-  }
 }
 
 /** What was reported of an attempt. */

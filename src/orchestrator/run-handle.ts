@@ -64,10 +64,13 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    *   failed task threw), `RUN_CANCELLED` (the `cause` is the reason given), `SELF_WAIT`, `STORE_UNAVAILABLE`,
    *   `ORCHESTRATOR_CLOSED`, `RUN_RELEASED`
    */
-  async result(): Promise<RunResult<Outputs>> {
-    const settled = await this.settled();
-    if (settled.error !== undefined) throw settled.error;
-    return resultOf(settled, this.#run.plan.listed);
+  result(): Promise<RunResult<Outputs>> {
+    return new Promise((resolve, reject) => {
+      this.#whenOver(reject, (settled) => {
+        if (settled.error === undefined) resolve(resultOf(settled, this.#run.plan.listed));
+        else reject(settled.error);
+      });
+    });
   }
 
   /**
@@ -75,24 +78,26 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    * @throws OrchestratorError `SELF_WAIT` from inside one of its own handlers; `RUN_RELEASED`
    */
   settled(): Promise<SettledRun<Outputs>> {
+    return new Promise((resolve, reject) => this.#whenOver(reject, resolve));
+  }
+
+  #whenOver(reject: (error: unknown) => void, tell: (settled: SettledRun<Outputs>) => void): void {
     const run = this.#run;
-    return new Promise((resolve, reject) => {
-      // A run that was only forgotten, as the oldest of many, can still be read by whoever holds it.
-      if (run.isDiscarded)
-        throw new OrchestratorError('RUN_RELEASED', `run ${run.runId} was released, so its outputs are gone`);
-      if (!run.isOver && runOfCaller() === run) {
-        throw new OrchestratorError(
-          'SELF_WAIT',
-          `a handler of run ${run.runId} waits for the end of that same run, which would never come. Wait outside of its handlers.`,
-        );
+    // A run that was only forgotten, as the oldest of many, can still be read by whoever holds it.
+    if (run.isDiscarded)
+      throw new OrchestratorError('RUN_RELEASED', `run ${run.runId} was released, so its outputs are gone`);
+    if (!run.isOver && runOfCaller() === run) {
+      throw new OrchestratorError(
+        'SELF_WAIT',
+        `a handler of run ${run.runId} waits for the end of that same run, which would never come. Wait outside of its handlers.`,
+      );
+    }
+    run.onOver(() => {
+      try {
+        tell(outcomeOf<Outputs>(run));
+      } catch (error) {
+        reject(error);
       }
-      run.onOver(() => {
-        try {
-          resolve(outcomeOf<Outputs>(run));
-        } catch (error) {
-          reject(error);
-        }
-      });
     });
   }
 

@@ -4,11 +4,12 @@
  * Owns: the starts under a key that are under way. Who may call it: the facade.
  *
  * RS1  What is refused has started nothing, registered nothing and changed no limit.
- * RS2  Under one key one run is started, also by callers at the same moment.
+ * RS2  Under one key one run is started, also by callers at the same moment; the signal of each of them cancels it.
  */
 import type { RunCommand } from '../machine/commands.ts';
 import { LiveRun } from '../managers/workflows/live-run.ts';
 import type { WorkflowVersion } from '../managers/workflows/workflow-manager.ts';
+import { unmovable } from '../model/check-transfers.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { AnyTask } from '../model/task.ts';
@@ -47,17 +48,32 @@ export class RunStarter {
   }
 
   /** Starts a run of a workflow, registered on the way, or finds the one that was started under the same key. */
-  async start<Outputs>(workflow: unknown, options: unknown): Promise<Run<Outputs>> {
-    this.#checkOpen();
-    const start = checkStart(options, 'manageWorkflow');
-    const version = this.#parts.workflows.forRun(asWorkflow(workflow));
-    const checked = checkInput(version.workflow, start.input);
-    const input = checked instanceof Promise ? await checked : checked;
+  start<Outputs>(workflow: unknown, options: unknown): Promise<Run<Outputs>> {
+    try {
+      this.#checkOpen();
+      const start = checkStart(options, 'manageWorkflow');
+      const version = this.#parts.workflows.forRun(asWorkflow(workflow));
+      const checked = checkInput(version.workflow, start.input);
+      if (checked instanceof Promise || start.key !== undefined)
+        return this.#startLater<Outputs>(version, start, checked);
+      // A run costs little, so the one promise that its caller waits for counts.
+      return this.#start(version, start, checked, (run) => this.handleOf<Outputs>(run));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #startLater<Outputs>(
+    version: WorkflowVersion,
+    start: CheckedStart,
+    checked: unknown,
+  ): Promise<Run<Outputs>> {
+    const input = await checked;
     // While a schema thought about the input, the workflow may have been deleted.
     if (checked instanceof Promise) this.#parts.workflows.get(version.plan.workflowId, version.version);
     const run =
       start.key === undefined
-        ? await this.#start(version, start, input)
+        ? await this.#start(version, start, input, itself)
         : await this.#startOnce(version, start, input, start.key);
     return this.handleOf<Outputs>(run);
   }
@@ -97,9 +113,18 @@ export class RunStarter {
     });
   }
 
-  #start({ plan, version }: WorkflowVersion, start: CheckedStart, input: unknown): Promise<LiveRun> {
-    const { directory, scheduler, loop, idSource } = this.#parts;
+  /** @param give - what is to come of the run once its start is durable */
+  #start<Given>(
+    { plan, version }: WorkflowVersion,
+    start: CheckedStart,
+    input: unknown,
+    give: (run: LiveRun) => Given,
+  ): Promise<Given> {
+    const { directory, scheduler, loop, idSource, needs, persistence } = this.#parts;
     this.#checkOpen();
+    const bound = scheduler.bind(plan);
+    needs.refuseUnschedulable(bound);
+    if (plan.transfers && persistence.keepsValues) throw unmovable(plan);
     const runId = idSource.nextRunId();
     if (directory.find(runId) !== undefined)
       throw new OrchestratorError(
@@ -109,7 +134,7 @@ export class RunStarter {
     const run = new LiveRun({
       runId,
       plan,
-      bound: scheduler.bind(plan),
+      bound,
       submission: directory.nextSubmission(),
     });
     const cancel = (): void => this.#cancelBySignal(run, start.signal);
@@ -125,7 +150,7 @@ export class RunStarter {
     };
     return new Promise((resolve, reject) => {
       loop.submit(run, command, (refused) => {
-        if (refused === undefined) resolve(run);
+        if (refused === undefined) resolve(give(run));
         else {
           letGo?.();
           directory.release(run);
@@ -152,7 +177,7 @@ export class RunStarter {
     key: string,
   ): Promise<LiveRun> {
     const earlier = this.#starting.get(key);
-    if (earlier !== undefined) return earlier;
+    if (earlier !== undefined) return this.#follow(await earlier, start.signal);
     const starting = this.#findOrStart(version, start, input, key);
     this.#starting.set(key, starting);
     try {
@@ -169,6 +194,20 @@ export class RunStarter {
     key: string,
   ): Promise<LiveRun> {
     const runId = await this.#parts.persistence.findKey(key);
-    return runId === undefined ? this.#start(version, start, input) : findRun(this.#parts, runId);
+    if (runId === undefined) return this.#start(version, start, input, itself);
+    return this.#follow(await findRun(this.#parts, runId), start.signal);
   }
+
+  /** Whoever is given a run that was started before can cancel it by its signal too. */
+  #follow(run: LiveRun, signal: AbortSignal | undefined): LiveRun {
+    if (signal === undefined) return run;
+    const cancel = (): void => this.#cancelBySignal(run, signal);
+    followSignal(run, signal, cancel);
+    if (signal.aborted) cancel();
+    return run;
+  }
+}
+
+function itself(run: LiveRun): LiveRun {
+  return run;
 }

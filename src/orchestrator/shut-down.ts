@@ -23,7 +23,7 @@ export function checkGrace(given: unknown): number {
 
 /** Ends everything that an orchestrator owns. Never rejects because of a handler. */
 export async function shutDown(parts: Composition, graceMs: number): Promise<void> {
-  const { scheduler, claims, attempts, loop, reloader, directory, timers, executor, persistence, hub } =
+  const { scheduler, claims, attempts, loop, reloader, directory, timers, executor, workers, persistence, hub } =
     parts;
   const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
   scheduler.close(error);
@@ -61,6 +61,8 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
   hub.clear();
   try {
     await executor.close();
+    // Beside an executor of the host they may have been asked for the names of a module.
+    await workers.close();
   } finally {
     // Whatever an executor does, the store is given back.
     await persistence.close();

@@ -10,7 +10,7 @@ export interface StartSettings {
   readonly key?: string | undefined;
   /** Added to the priority of each of its tasks: -1e9 to 1e9. Default 0. */
   readonly priority?: number | undefined;
-  /** Cancels the run when it is aborted; the reason of the signal becomes that of the run. */
+  /** Cancels the run when it is aborted, also one that was started before under the same key; its reason becomes that of the run. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -18,7 +18,7 @@ import { durableStatus, type Undurable, undurableByPath } from './durable-view.t
 import { viewOf } from './task-view.ts';
 
 /** What is read of an orchestrator. */
-type Parts = Pick<Composition, 'directory' | 'loop' | 'ledger' | 'scheduler'>;
+type Parts = Pick<Composition, 'directory' | 'loop' | 'ledger' | 'scheduler' | 'timers'>;
 
 /** How the parts of an orchestrator stand, read when monitoring asks. */
 export function usageReadings(parts: Parts): MonitoringSources {
@@ -102,14 +102,17 @@ function* rowsOf({ ledger }: Parts, prefix: string): IterableIterator<Row> {
 
 function* readResources(parts: Parts): IterableIterator<ResourceReading> {
   const waiting = countByRow(parts);
+  const now = parts.timers.monotonic();
   for (const row of rowsOf(parts, 'resource:')) {
     const { name, kind, scale } = row;
+    // What time has given back of a rate is taken back by whoever waits for it, and perhaps nobody does.
+    const used = row.usedAt(now);
     yield {
       name,
       kind,
       capacity: row.declaredCapacity / scale,
-      used: row.used / scale,
-      free: row.free / scale,
+      used: used / scale,
+      free: Math.max(0, row.capacity - used) / scale,
       waiting: waiting.get(row) ?? 0,
     };
   }

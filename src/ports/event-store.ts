@@ -87,6 +87,8 @@ export type CheckpointInfo = Omit<CheckpointRecord, 'payload'>;
 export interface StoreCapabilities {
   /** Whether appended records outlive this process. */
   readonly durable: boolean;
+  /** Whether it keeps the very values that it was given, instead of an encoded copy. Default `false`. */
+  readonly keepsValues?: boolean;
 }
 
 /** Either at once or by a promise; a store that answers at once keeps the whole loop synchronous. */

@@ -6,9 +6,12 @@ export interface Invocation {
   readonly runId: string;
   readonly path: TaskPath;
   readonly attempt: number;
+  /** For a worker: a `WorkerRef`, with the module. */
   readonly handler: HandlerRef;
-  /** The function itself, for an executor in this thread. */
+  /** The function itself, for an executor in this thread; `undefined` where it is to be found by `handler`. */
   readonly run: AnyHandler | undefined;
+  /** Whether the outputs of dependencies may be moved to where it is executed, and so be gone here. Default `false`. */
+  readonly transfer?: boolean;
   readonly context: HandlerContext<never, never>;
   /** Calls a function in the async context of the run. */
   within<Result>(call: (invocation: Invocation) => Result): Result;

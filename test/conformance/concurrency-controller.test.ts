@@ -145,6 +145,123 @@ describe('ConcurrencyController', () => {
     expect(concurrency.locks()).toEqual([]);
   });
 
+  it('executeTask takes everything that a task needs: resources, locks, a slot of its agent, a place under the limit', async () => {
+    const { orchestrator, clock } = await openStill({
+      resources: { cpu: 2 },
+      agents: { writer: { concurrency: 1 } },
+      concurrency: 3,
+    });
+    const { concurrency, resources } = orchestrator;
+    const needy = (id: string) =>
+      task(id, {
+        agentAssigned: 'writer',
+        resourceRequirements: { cpu: 2 },
+        locks: ['page'],
+        priority: 3,
+        run: () => id,
+      });
+    const door = createGate();
+    const work = concurrency.executeTask(needy('host'), async ({ token, signal }) => {
+      await door.promise;
+      return [token, signal.aborted];
+    });
+    await clock.advance(0);
+    expect(resources.usage('cpu').used).toBe(2);
+    expect([concurrency.running, concurrency.locks().map(({ name }) => name)]).toEqual([1, ['page']]);
+    const run = await orchestrator.scheduleTask(needy('own'));
+    expect(run.tasks()).toMatchObject([{ status: 'waiting' }]);
+    const { lacks } = run.explain('own') as { readonly lacks?: readonly { readonly kind: string }[] };
+    expect(lacks?.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['agent', 'resource', 'lock']));
+
+    door.open();
+
+    const [token, aborted] = await work;
+    expect(token).toBeGreaterThan(0);
+    expect(aborted).toBe(false);
+    expect((await run.result()).outputs).toEqual({ own: 'own' });
+    expect([concurrency.running, concurrency.locks(), resources.usage('cpu').used]).toEqual([0, [], 0]);
+  });
+
+  it('executeTask ends its wait by its signal, its time and the end of everything, and holds nothing then', async () => {
+    const { orchestrator, clock } = await openStill({ resources: { cpu: 1 } });
+    const { concurrency } = orchestrator;
+    const needy = task('needy', { resourceRequirements: { cpu: 1 }, locks: ['page'], run: () => 1 });
+    const cpu = await orchestrator.resources.allocateResource({ cpu: 1 });
+    const stop = new AbortController();
+    let calls = 0;
+    const run = (options: object) => rejection(concurrency.executeTask(needy, () => ++calls, options));
+    const stopped = run({ signal: stop.signal });
+    const late = run({ timeout: '1s' });
+    const closed = run({});
+    await clock.advance('1s');
+    stop.abort();
+    expect([(await stopped).code, (await late).code]).toEqual(['WAIT_ABORTED', 'WAIT_TIMEOUT']);
+    expect(concurrency.locks()).toMatchObject([{ name: 'page', mode: undefined, waiters: [{}] }]);
+    await orchestrator.close({ grace: 0 });
+    expect((await closed).code).toBe('ORCHESTRATOR_CLOSED');
+    cpu.release();
+    expect([calls, concurrency.locks(), concurrency.running]).toEqual([0, [], 0]);
+  });
+
+  it('executeTask whose locks were taken back tells its function, and does not complete (I27)', async () => {
+    const { orchestrator, clock } = await openStill();
+    const { concurrency } = orchestrator;
+    const door = createGate();
+    let reason: unknown;
+    const slow = rejection(
+      concurrency.executeTask(
+        async ({ signal }) => {
+          signal.addEventListener('abort', () => {
+            reason = signal.reason;
+          });
+          await door.promise;
+          return 'too late';
+        },
+        { locks: 'page', lease: '1m' },
+      ),
+    );
+    await clock.advance('1m');
+    expect(reason).toMatchObject({ code: 'LOCK_STALE' });
+    const next = await concurrency.acquireLock('page');
+    door.open();
+    expect((await slow).code).toBe('LOCK_STALE');
+    expect(next.isHeld).toBe(true);
+    next.release();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('executeTask refuses a task whose needs can never be met, and what is no task', async () => {
+    const { orchestrator } = await openStill({ resources: { cpu: 1 } });
+    const { concurrency } = orchestrator;
+    const refused = async (...given: unknown[]) =>
+      (await rejection((concurrency.executeTask as (...all: unknown[]) => Promise<unknown>)(...given))).code;
+    const needing = (resourceRequirements: Record<string, number>) =>
+      task('needing', { resourceRequirements, locks: ['page'], run: () => 1 });
+    const work = () => 1;
+    expect(
+      await Promise.all([
+        refused(needing({ cpu: 2 }), work),
+        refused(needing({ gpu: 1 }), work),
+        refused({ taskId: 'a' }, work),
+        refused(needing({ cpu: 1 })),
+        refused(needing({ cpu: 1 }), work, { mode: 'shared' }),
+        refused(needing({ cpu: 1 }), work, { priority: Number.NaN }),
+        refused(needing({ cpu: 1 }), work, { timeout: -1 }),
+        refused(needing({ cpu: 1 }), work, null),
+      ]),
+    ).toEqual([
+      'RESOURCE_UNSCHEDULABLE',
+      'RESOURCE_UNKNOWN',
+      'DEFINITION_INVALID',
+      'OPTION_INVALID',
+      'OPTION_UNKNOWN',
+      'OPTION_INVALID',
+      'OPTION_INVALID',
+      'OPTION_INVALID',
+    ]);
+    expect([concurrency.locks(), concurrency.running]).toEqual([[], 0]);
+  });
+
   it('executeTask refuses what is no function, and to run without locks', async () => {
     const { orchestrator } = await openStill();
     const { concurrency } = orchestrator;
@@ -307,6 +424,25 @@ describe('ConcurrencyController', () => {
     expect((await waits).isHeld).toBe(true);
   });
 
+  it('setDeadlockPolicy to resolve breaks what was left standing; locks names the owners', async () => {
+    const { orchestrator } = await openStill();
+    const { concurrency } = orchestrator;
+    concurrency.setDeadlockPolicy('report');
+    await concurrency.acquireLock('x', { owner: 'a' });
+    await concurrency.acquireLock('y', { owner: 'b' });
+    const won = concurrency.acquireLock('y', { owner: 'a' });
+    const lost = rejection(concurrency.acquireLock('x', { owner: 'b' }));
+    expect(concurrency.locks().map(({ holders, waiters }) => [holders[0]?.owner, waiters[0]?.owner])).toEqual(
+      [
+        ['a', 'b'],
+        ['b', 'a'],
+      ],
+    );
+    concurrency.setDeadlockPolicy('resolve');
+    expect((await lost).code).toBe('DEADLOCK_VICTIM');
+    expect((await won).isHeld).toBe(true);
+  });
+
   it('resolveConflicts: the wait of its victim is refused, and a later ask of the same owner is served', async () => {
     const { orchestrator } = await openStill();
     const { concurrency } = orchestrator;
@@ -370,6 +506,19 @@ describe('ConcurrencyController alone', () => {
     await clock.advance('1m');
     expect(grant.isHeld).toBe(false);
     expect(clock.pending).toBe(0);
+  });
+
+  it('executeTask takes the locks of a task and a place under the limit; it knows no resources', async () => {
+    const concurrency = ConcurrencyController.create({ clock: new VirtualClock() });
+    concurrency.setLimit(1);
+    const running = await concurrency.executeTask(task('a', { locks: ['x'], run: () => 1 }), () => [
+      concurrency.running,
+      concurrency.locks()[0]?.name,
+    ]);
+    expect(running).toEqual([1, 'x']);
+    const greedy = task('b', { resourceRequirements: { cpu: 1 }, run: () => 1 });
+    expect((await rejection(concurrency.executeTask(greedy, () => 1))).code).toBe('RESOURCE_UNKNOWN');
+    expect([concurrency.running, concurrency.locks()]).toEqual([0, []]);
   });
 
   it('refuses a clock that is none, and unknown options', () => {

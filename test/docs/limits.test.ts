@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLAIMS_MAX } from '../../src/managers/resources/claims.ts';
 import { LEDGER_ROWS_MAX } from '../../src/managers/resources/ledger.ts';
+import { PAUSES_MAX } from '../../src/managers/scheduling/holds.ts';
 import { PROGRESS_EVENTS_MAX } from '../../src/managers/workflows/attempt-services.ts';
 import * as reload from '../../src/managers/workflows/reload.ts';
 import { VERSIONS_MAX } from '../../src/managers/workflows/workflow-manager.ts';
@@ -30,6 +31,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'versions of a workflow': VERSIONS_MAX,
   'requests of the host that wait for locks and resources': CLAIMS_MAX,
   'different resources, locks, agents and limits': LEDGER_ROWS_MAX,
+  'workflows and runs paused by name': PAUSES_MAX,
   'failed appends or reads in a row before a run is given up on': storeFailuresMax,
 };
 

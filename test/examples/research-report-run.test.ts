@@ -159,6 +159,7 @@ describe('the research report', () => {
       listing,
       readText: flakyDisk(listing.documents),
       retryDelay: '1ms',
+      runOn: 'inline',
       readLog: (runId) => orchestrator.getRun(runId).events(),
     });
     // Two at once: they share everything.
@@ -194,6 +195,7 @@ describe('the research report', () => {
       listing,
       readText,
       retryDelay: '1ms',
+      runOn: 'inline',
       readLog: (runId) => orchestrator.getRun(runId).events(),
     });
     await (await orchestrator.manageWorkflow(research, { input: { folder, out } })).result();
@@ -209,6 +211,7 @@ describe('the research report', () => {
       listing,
       readText: flakyDisk(listing.documents),
       retryDelay: 0,
+      runOn: 'inline',
       readLog: (runId) => orchestrator.getRun(runId).events(),
     });
     await expect(orchestrator.manageWorkflow(research, { input: { folder, out: '' } })).rejects.toMatchObject(

@@ -56,6 +56,7 @@ function setUp() {
     onTurn: () => () => {},
     globalRow: global,
     agentRows: () => [],
+    hold: () => () => {},
     applyPriorities: async () => {},
   });
   const concurrency = new ConcurrencyController({
@@ -66,6 +67,8 @@ function setUp() {
     now: () => 0,
     setTimer: () => () => {},
     tickets: () => [],
+    nextOrder: () => 0,
+    needsBeside: () => [],
     deadlocks: 'resolve',
     onDeadlock: () => {},
   });

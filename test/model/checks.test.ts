@@ -104,3 +104,27 @@ describe('a check refuses', () => {
     expect(refusal(check)).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
+
+describe('an option of another library', () => {
+  it.each([
+    ['agent', 'agentAssigned'],
+    ['attempts', 'maxAttempts'],
+    ['dependsOn', 'dependencies'],
+    ['resources', 'resourceRequirements'],
+    ['retries', 'retry'],
+    ['startToCloseTimeout', 'timeout'],
+    ['needs', undefined],
+  ])('%s means %s', (key, meant) => {
+    const known = new Set([
+      'agentAssigned',
+      'dependencies',
+      'maxAttempts',
+      'resourceRequirements',
+      'retry',
+      'run',
+      'timeout',
+    ]);
+    const { message } = refusal(() => checkKeys({ [key]: 1 }, known, 'task'));
+    expect(/Did you mean "(.*)"/.exec(message)?.[1]).toBe(meant);
+  });
+});

@@ -14,6 +14,80 @@ const schema = JSON.parse(
 ) as object;
 const fits = new Ajv2020({ allowUnionTypes: true }).compile(schema);
 
+/** What no JSON Schema can tell: how large a part is as a whole, normal forms, and what two parts say of each other. */
+const BEYOND_SCHEMA = /NFC form|normalize|bytes|a second lock/;
+
+const odd: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    '',
+    ' ',
+    'a',
+    'a/b',
+    'x'.repeat(129),
+    '\u0007',
+    'a\nb',
+    '\u00a0a',
+    '5',
+    '5 parsecs',
+    '2m',
+    '1h30m',
+    'PT5S',
+    '0ms',
+  ),
+  fc.constantFrom<unknown>(
+    -1,
+    0,
+    0.5,
+    1,
+    2,
+    101,
+    1e6,
+    1e6 + 1,
+    1e9 + 1,
+    2 ** 53,
+    1e300,
+    [],
+    {},
+    [[]],
+    { a: 1 },
+    [null],
+  ),
+  fc.constantFrom<unknown>('shared', 'exclusive', 'settled', 'completed', 'registered', 'continue', 'never'),
+  fc.jsonValue({ maxDepth: 2 }),
+);
+
+/** A copy with one part, found by these numbers, that is another value, missing, or there beside the others. */
+function changed(data: WorkflowData, numbers: Iterator<number>, value: unknown): unknown {
+  const next = (below: number): number => (numbers.next().value as number) % below;
+  const copy = JSON.parse(JSON.stringify(data)) as Record<string, unknown>;
+  let part: Record<string, unknown> = copy;
+  for (;;) {
+    const keys = Object.keys(part);
+    const key = keys[next(keys.length + 1)] ?? (next(2) === 0 ? 'extra' : 'tags');
+    const inner = part[key];
+    if (typeof inner === 'object' && inner !== null && !/inputData|metadata/.test(key) && next(4) > 0) {
+      if (Object.keys(inner).length > 0) {
+        part = inner as Record<string, unknown>;
+        continue;
+      }
+    }
+    if (next(5) === 0 && !Array.isArray(part)) delete part[key];
+    else if (key !== 'extra' || !Array.isArray(part)) part[key] = value;
+    return copy;
+  }
+}
+
+function whyRefused(document: unknown): string | undefined {
+  try {
+    defineWorkflow(document as WorkflowData);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 describe('a workflow as JSON', () => {
   it('is read back as the same version, and written again as the same text', () => {
     fc.assert(
@@ -68,11 +142,33 @@ describe('a workflow as JSON', () => {
       { name: 'w', tasks: [{ ...one, locks: [{ name: 'l', mode: 'both' }] }] },
       { name: 'w', tasks: [{ ...one, resourceRequirements: { cpu: 0 } }] },
       { name: 'w', tasks: [{ ...one, retry: { maxAttempts: 0 } }] },
+      { name: 'w', tasks: [{ ...one, runOn: 'thread' }] },
+      { name: 'w', tasks: [{ ...one, transfer: 'yes' }] },
+      { name: 'w', tasks: [{ ...one, transfer: true, retry: {} }] },
+      { name: 'w', tasks: [{ ...one, transfer: true, runOn: 'inline' }] },
     ];
     for (const data of bad) {
       expect(fits(data), JSON.stringify(data)).toBe(false);
       refusal(() => defineWorkflow(data as WorkflowData));
     }
+  });
+
+  it('the schema lets pass what import accepts and nothing else, whatever is changed at random in a document', () => {
+    const seen = { accepted: 0, refused: 0 };
+    fc.assert(
+      fc.property(workflows(4), fc.infiniteStream(fc.nat(9_999)), odd, (data, numbers, value) => {
+        const document = changed(data, numbers, value);
+        const at = JSON.stringify(document);
+        const refused = whyRefused(document);
+        if (refused !== undefined && BEYOND_SCHEMA.test(refused)) return;
+        seen[refused === undefined ? 'accepted' : 'refused'] += 1;
+        expect(fits(document), `${at}\n${refused ?? ''}\n${JSON.stringify(fits.errors)}`).toBe(
+          refused === undefined,
+        );
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(200);
   });
 
   it('tells tasks that joined from those that were listed, and runs as before', async () => {

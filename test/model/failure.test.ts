@@ -136,6 +136,13 @@ describe('describeFailure', () => {
   });
 });
 
+describe('an error', () => {
+  it('of a code that the catalogue does not have is final', () => {
+    const error = new OrchestratorError('NO_SUCH_CODE' as never, 'x');
+    expect([error.code, error.retryable]).toEqual(['NO_SUCH_CODE', false]);
+  });
+});
+
 describe('a failure', () => {
   it('can be made an error again', () => {
     const thrown = Object.assign(new TypeError('bad', { cause: new Error('below') }), { code: 'E_BAD' });

@@ -214,6 +214,18 @@ describe('a drawing', () => {
     );
   });
 
+  it('holds nothing in a Mermaid label that Markdown would read', async () => {
+    const names = ['1. parse', '2.', '- parse', '---', '_parse_', '__init__', 'a - b', 'x_ y'];
+    const text = (await graphOfLists(...names.map((id) => [id]))).toMermaid();
+    const labels = text.match(/(?<=\[").*(?="\])/g) ?? [];
+    expect(readMermaid(text).labels).toEqual(names);
+    for (const label of labels)
+      expect(label).not.toMatch(/^\d+\.( |$)|^- |^-+$|(^|[^\p{L}\p{N}])_|_([^\p{L}\p{N}]|$)/u);
+    expect(await graphOfLists(['parse_all'], ['v1.2-rc']).then((graph) => graph.toMermaid())).toContain(
+      '["parse_all"]',
+    );
+  });
+
   it('looks like this', async () => {
     const graph = await graphOf({
       name: 'report "1"',

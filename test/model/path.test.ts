@@ -28,6 +28,16 @@ const step: fc.Arbitrary<PathStep> = fc.oneof(
 const steps = fc.array(step, { minLength: 1, maxLength: 5 });
 
 describe('a path', () => {
+  it('is none when it is no text, and is made of steps only', () => {
+    for (const value of [undefined, null, 5, {}, Symbol('s')])
+      expect(parsePath(value as never)).toBe(undefined);
+    for (const value of [undefined, null, 'a', {}, [5], [undefined], [{ taskId: 5 }]])
+      expect(refusal(() => formatPath(value as never))).toMatchObject({
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/^formatPath(\/0)?: found .+; allowed: the steps of a path/),
+      });
+  });
+
   it('is taken apart into the steps that it was put together from', () => {
     fc.assert(
       fc.property(steps, (list) => {

@@ -47,6 +47,34 @@ describe('the signal of a run', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
+  it.each(['at the same moment', 'later'])(
+    'of somebody who starts it under the same key %s cancels it too',
+    async (when) => {
+      const { orchestrator } = await openVirtual();
+      const controllers = [new AbortController(), new AbortController()] as const;
+      const start = ({ signal }: AbortController) =>
+        orchestrator.manageWorkflow(nap, { key: 'once', signal });
+      const first = start(controllers[0]);
+      if (when === 'later') await first;
+      const [run, same] = await Promise.all([first, start(controllers[1])]);
+      expect(same.runId).toBe(run.runId);
+
+      controllers[1].abort('no need');
+      expect(await rejection(run.result())).toMatchObject({ code: 'RUN_CANCELLED', cause: 'no need' });
+      for (const { signal } of controllers) expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+      // A run that has ended is found by its key, and the signal means nothing to it.
+      const found = await orchestrator.manageWorkflow(nap, { key: 'once', signal: AbortSignal.abort() });
+      expect((await rejection(found.result())).cause).toBe('no need');
+    },
+  );
+
+  it('that is aborted already cancels the run that it is given under a key', async () => {
+    const { orchestrator } = await openVirtual();
+    const run = await orchestrator.manageWorkflow(nap, { key: 'once' });
+    await orchestrator.manageWorkflow(nap, { key: 'once', signal: AbortSignal.abort('too late') });
+    expect(await rejection(run.result())).toMatchObject({ code: 'RUN_CANCELLED', cause: 'too late' });
+  });
+
   it('cancels all runs that share it and leaves the others alone', async () => {
     const { orchestrator, clock } = await openVirtual();
     const controller = new AbortController();

@@ -79,6 +79,7 @@ const options = fc.record(
       },
       { requiredKeys: [] },
     ),
+    runOn: fc.constantFrom('inline' as const, 'worker' as const, 'process' as const),
     timeout: durations,
     totalTimeout: durations,
     heartbeatTimeout: durations,

@@ -12,6 +12,11 @@ export class InlineExecutor implements Executor {
     for (let i = 0; i < invocations.length; i++) runOne(invocations[i] as Invocation, report);
   }
 
+  /** The same for one invocation, without an array. */
+  submitOne(invocation: Invocation, report: ReportOutcome): void {
+    runOne(invocation, report);
+  }
+
   /** The signal of the attempt is all there is to stop code in the own thread. */
   cancel(): void {}
 

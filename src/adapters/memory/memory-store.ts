@@ -26,7 +26,7 @@ interface Stream {
  * Two orchestrators can use one such store one after the other: the second goes on where the first was closed.
  */
 export class MemoryStore implements EventStore {
-  readonly capabilities = { durable: false };
+  readonly capabilities = { durable: false, keepsValues: true };
   readonly #streams = new Map<string, Stream>();
   readonly #keys = new Map<string, string>();
   readonly #checkpoints = new Map<string, CheckpointRecord>();

@@ -7,23 +7,28 @@
  * CC2  Each grant of a lock has a greater token than every one before it.
  * CC3  What `executeTask` took is given back exactly once, however its function ends.
  */
-import { checkFunction, checkInteger, invalidOption } from '../../model/checks.ts';
+import { describeValue } from '../../base/values.ts';
+import { checkInteger, invalidOption, reading } from '../../model/checks.ts';
 import { OrchestratorError, refuse } from '../../model/errors.ts';
 import type { LockWaitOptions } from '../../model/handler.ts';
 import { checkId } from '../../model/ids.ts';
 import type { LockRequest } from '../../model/needs.ts';
-import { checkGrant, type WaitOptions } from '../resources/resource-manager.ts';
+import type { AnyTask } from '../../model/task.ts';
+import { checkGrant, nameRequest, type WaitOptions } from '../resources/resource-manager.ts';
 import { CAPACITY_MAX } from '../resources/row.ts';
+import { checkComposed } from '../resources/stand-alone.ts';
 import type { ConcurrencyParts } from './concurrency-parts.ts';
 import type { Deadlock, ResolvedDeadlock } from './deadlocks.ts';
+import { type HeldWork, readExecution, runHeld } from './execution.ts';
 import { type LaneOptions, type LaneState, Lanes } from './lanes.ts';
-import { LockDesk } from './lock-desk.ts';
-import type { LockGrant } from './lock-grant.ts';
-import { checkLockAsk } from './lock-options.ts';
+import { type LockAsk, LockDesk } from './lock-desk.ts';
+import type { HeldLock, LockGrant } from './lock-grant.ts';
+import { type CheckedAsk, checkLockAsk, checkLockWait } from './lock-options.ts';
 import { type LockState, viewLocks } from './lock-view.ts';
 import { NestedLocks } from './nested-locks.ts';
 import { type ConcurrencyControllerOptions, concurrencyAlone } from './stand-alone.ts';
 
+export type { Held, HeldWork } from './execution.ts';
 export type { LockGrant } from './lock-grant.ts';
 
 /** How a lock is asked for. */
@@ -40,6 +45,9 @@ export interface ExecuteOptions extends LockOptions {
   readonly locks: string | readonly LockRequest[];
 }
 
+/** How what a task needs is waited for and held. */
+export type LockHolding = Omit<LockOptions, 'mode'>;
+
 const LOCK_KEYS: ReadonlySet<string> = new Set([
   'mode',
   'priority',
@@ -50,6 +58,7 @@ const LOCK_KEYS: ReadonlySet<string> = new Set([
   'owner',
 ]);
 const EXECUTE_KEYS: ReadonlySet<string> = new Set([...LOCK_KEYS, 'locks']);
+const HOLDING_KEYS: ReadonlySet<string> = new Set([...LOCK_KEYS].filter((key) => key !== 'mode'));
 
 /** Locks and lanes for code that is not a task, and the limit of tasks at once. An orchestrator has one. */
 export class ConcurrencyController {
@@ -61,7 +70,7 @@ export class ConcurrencyController {
 
   /** @internal */
   constructor(parts: ConcurrencyParts) {
-    this.#parts = parts;
+    this.#parts = checkComposed(parts, 'ConcurrencyController');
     this.#desk = new LockDesk(parts);
     this.nested = new NestedLocks(this.#desk);
     this.#lanes = new Lanes(parts);
@@ -82,7 +91,7 @@ export class ConcurrencyController {
    *   `WAIT_ABORTED`, `QUEUE_FULL`
    */
   async acquireLock(name: string | readonly LockRequest[], options: LockOptions = {}): Promise<LockGrant> {
-    return this.#acquire(name, options, 'acquireLock', LOCK_KEYS);
+    return this.#acquire(checkLockAsk(name, options, 'acquireLock', LOCK_KEYS), options, 'acquireLock');
   }
 
   /**
@@ -103,34 +112,41 @@ export class ConcurrencyController {
     }
     throw new OrchestratorError(
       'LOCK_STALE',
-      `releaseLock(${given}): found the token ${String(token)}, which does not hold it; allowed: the token of the holder. Nothing was given back.`,
+      `${nameRequest('releaseLock', [{ name: given }])}: found the token ${typeof token === 'number' ? token : describeValue(token)}, which does not hold it; allowed: the token of the holder. Nothing was given back.`,
       { details: { names: [given], token } },
     );
   }
 
   /**
-   * Runs a function while holding locks, all taken at once. Its result, or what it throws, is passed on.
+   * Runs a function while holding locks, or everything that a task needs (a place under the limit of tasks, a slot and
+   * the rate of its agent, resources, locks), all taken at once when it is free. What it returns or throws is passed
+   * on; when the locks were taken back meanwhile, what it returns is refused.
    *
-   * @param work - gets the fencing token of the locks and the signal of `options`
-   * @throws OrchestratorError as `acquireLock`
+   * @param task - for its needs, and its priority unless `options` name one; what the task itself does is not called
+   * @param work - gets the fencing token, and a signal that is aborted by that of `options` and when locks are taken back
+   * @throws OrchestratorError as `acquireLock`; `LOCK_STALE`, `DEFINITION_INVALID`, `RESOURCE_UNKNOWN`,
+   *   `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`
    */
-  async executeTask<Result>(
-    work: (held: {
-      readonly token: number;
-      readonly signal: AbortSignal | undefined;
-    }) => Result | PromiseLike<Result>,
-    options: ExecuteOptions,
-  ): Promise<Result> {
-    checkFunction(work, 'executeTask', 'a function to run');
-    if (typeof options !== 'object' || options === null)
-      throw invalidOption('executeTask', options, 'an object of options with locks');
-    const grant = await this.#acquire(options.locks, options, 'executeTask', EXECUTE_KEYS);
-    try {
-      return await work({ token: grant.token, signal: options.signal });
-    } finally {
-      // Its lease may have run out, or it was ended to break a deadlock: then it is given back already.
-      if (grant.isHeld) grant.release();
+  async executeTask<Result>(work: HeldWork<Result>, options: ExecuteOptions): Promise<Result>;
+  async executeTask<Result>(task: AnyTask, work: HeldWork<Result>, options?: LockHolding): Promise<Result>;
+  async executeTask<Result>(first: unknown, second: unknown, third?: unknown): Promise<Result> {
+    const at = 'executeTask';
+    const { work, task, locks, options } = readExecution<Result, LockOptions>(at, first, second, third);
+    if (task === undefined) {
+      const ask = checkLockAsk(locks, options, at, EXECUTE_KEYS);
+      return runHeld(work, await this.#acquire(ask, options, at), ask.signal);
     }
+    const wait = checkLockWait(options, at, HOLDING_KEYS);
+    const what = `${at}(${task.taskId})`;
+    const others = this.#parts.needsBeside(task, what);
+    const ask = {
+      ...wait,
+      locks: task.policies.locks,
+      what,
+      others,
+      priority: wait.priority ?? task.priority,
+    };
+    return runHeld(work, await this.#acquire(ask, options, at), wait.signal);
   }
 
   /**
@@ -167,8 +183,9 @@ export class ConcurrencyController {
   }
 
   /**
-   * Breaks every deadlock: the wait of its member of lowest priority, the youngest of equals, rejects with
-   * `DEADLOCK_VICTIM`, and what it took is free in the same turn.
+   * Breaks every deadlock: its member of lowest priority, of equals the youngest, is ended. Its waits reject with
+   * `DEADLOCK_VICTIM`, and what it took is free in the same turn; an attempt fails with that as well, and what its
+   * task held is free as soon as the failure is durable.
    */
   resolveConflicts(): readonly ResolvedDeadlock[] {
     return this.#desk.resolve();
@@ -176,13 +193,14 @@ export class ConcurrencyController {
 
   /**
    * Whether deadlocks are broken when they come about, or left to `detectDeadlocks` and `resolveConflicts`. Default
-   * `resolve`.
+   * `resolve`, which also breaks those that are there when it is set.
    * @throws OrchestratorError `OPTION_INVALID`
    */
   setDeadlockPolicy(policy: 'resolve' | 'report'): void {
     if (policy !== 'resolve' && policy !== 'report')
       throw invalidOption('setDeadlockPolicy', policy, 'resolve, report');
     this.#desk.policy = policy;
+    if (policy === 'resolve') this.#desk.resolve();
   }
 
   /** How many tasks may be in progress at once; `undefined` without a limit. */
@@ -213,17 +231,16 @@ export class ConcurrencyController {
   }
 
   async #acquire(
-    name: unknown,
+    ask: CheckedAsk & Pick<LockAsk, 'others'>,
     options: LockOptions,
     at: string,
-    keys: ReadonlySet<string>,
-  ): Promise<LockGrant> {
-    const ask = checkLockAsk(name, options, at, keys);
+  ): Promise<HeldLock> {
     const priority = ask.priority ?? 0;
-    if (options.owner === undefined) return this.#desk.acquire({ ...ask, priority, party: undefined });
-    if (typeof options.owner !== 'string')
-      throw refuse('OPTION_INVALID', { at: `${at}/owner`, found: typeof options.owner, allowed: 'a name' });
-    const owner = checkId(options.owner, `${at}/owner`, 'the name of an owner');
+    const given = reading(`${at}/owner`, 'a name', () => options.owner);
+    if (given === undefined) return this.#desk.acquire({ ...ask, priority, party: undefined });
+    if (typeof given !== 'string')
+      throw refuse('OPTION_INVALID', { at: `${at}/owner`, found: typeof given, allowed: 'a name' });
+    const owner = checkId(given, `${at}/owner`, 'the name of an owner');
     return this.#desk.acquire({ ...ask, priority, party: this.#desk.ownerNamed(owner, priority) });
   }
 }

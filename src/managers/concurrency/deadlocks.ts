@@ -6,7 +6,8 @@
  * DL1  One shortest cycle of each strongly connected component is reported (Tarjan, Depth-first search and linear
  *      graph algorithms, 1972): there is a report exactly when there is a deadlock. All elementary cycles (Johnson,
  *      1975) can be exponentially many, and breaking one at a time until none is left needs no others.
- * DL2  The victim is the member with the lowest priority, among equals the youngest.
+ * DL2  The victim is the member with the lowest priority, among equals the youngest: who was submitted, or named by
+ *      the host, last.
  */
 
 import { OrchestratorError } from '../../model/errors.ts';
@@ -42,7 +43,7 @@ export interface Deadlock {
 
 /** What was done about a deadlock. */
 export interface ResolvedDeadlock extends Deadlock {
-  /** Whose wait rejected with `DEADLOCK_VICTIM`. */
+  /** Whose wait rejected with `DEADLOCK_VICTIM`, and whose attempt failed with it. */
   readonly victim: DeadlockMember;
 }
 

@@ -34,6 +34,8 @@ export type DeadlockPolicy = 'resolve' | 'report';
 export interface LockDeskParts {
   readonly ledger: Ledger;
   readonly claims: Claims;
+  /** The age of who asks first now, among all that was submitted: greater is younger. */
+  readonly nextOrder: () => number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly setTimer: (delayMs: number, callback: () => void) => () => void;
@@ -63,9 +65,11 @@ export class LockDesk {
   readonly #graph = new WaitGraph();
   readonly #owners = new Map<string, Party>();
   readonly #byToken = new Map<number, HeldLock>();
+  /** Who has asked, by request and by the token of what the ledger still counts as taken; for inspection. */
+  readonly #asking = new WeakMap<ClaimWatch, Party>();
+  readonly #holding = new Map<number, Party>();
   /** The rows that each party is upgrading or has upgraded. */
   readonly #upgrades = new Map<Party, Set<Row>>();
-  #youngest = 0;
 
   constructor(parts: LockDeskParts) {
     this.#parts = parts;
@@ -76,14 +80,10 @@ export class LockDesk {
   ownerNamed(name: string, priority: number): Party {
     let party = this.#owners.get(name);
     if (party === undefined) {
-      party = new Party(name, this.nextAge(), () => priority);
+      party = new Party(name, this.#parts.nextOrder(), () => priority);
       this.#owners.set(name, party);
     }
     return party;
-  }
-
-  nextAge(): number {
-    return ++this.#youngest;
   }
 
   /** Notes what a party holds that was not taken here. */
@@ -104,12 +104,12 @@ export class LockDesk {
     const { ledger, claims } = this.#parts;
     const { party, priority, timeoutMs, signal, what, abortError } = ask;
     const upgrading: Row[] = [];
-    const needs = ask.locks.map((lock) => this.#needOf(ledger, lock, ask, upgrading));
     let held: HeldLock | undefined;
     const watch = this.#watch(ask, upgrading, (made) => {
       held = made;
     });
     try {
+      const needs = ask.locks.map((lock) => this.#needOf(ledger, lock, ask, upgrading));
       await claims.request([...needs, ...(ask.others ?? [])], {
         priority,
         timeoutMs,
@@ -121,6 +121,7 @@ export class LockDesk {
       });
     } finally {
       if (party !== undefined) this.#forgetIdle(party);
+      if (held === undefined) this.#dropRows(ask);
     }
     return held as HeldLock;
   }
@@ -128,6 +129,13 @@ export class LockDesk {
   /** The grant with this token, as long as it is held. */
   withToken(token: number): HeldLock | undefined {
     return this.#byToken.get(token);
+  }
+
+  /** The owner that the host named, of a request that waits or of a token whose locks the ledger counts as taken. */
+  ownerOf(asked: ClaimWatch | number | undefined): string | undefined {
+    if (asked === undefined) return undefined;
+    const party = typeof asked === 'number' ? this.#holding.get(asked) : this.#asking.get(asked);
+    return party?.task === undefined ? party?.name : undefined;
   }
 
   /** How many owners and attempts hold locks while they may wait for more. */
@@ -144,12 +152,15 @@ export class LockDesk {
     const resolved: ResolvedDeadlock[] = [];
     for (let cycles = cyclesOf(this.#graph); cycles.length > 0; cycles = cyclesOf(this.#graph)) {
       for (const cycle of cycles) {
+        // Whoever heard of an earlier victim may have given up or given back by itself.
+        if (!this.#graph.isCycle(cycle)) continue;
         const party = victimOf(cycle);
         const victim = describeMember(party);
         const deadlock = describeDeadlock(cycle);
         const error = victimError(victim, deadlock);
         for (const wait of [...party.waits]) wait.leave(error);
         for (const grant of [...party.grants]) grant.revoke();
+        party.fail?.(error);
         resolved.push({ ...deadlock, victim });
       }
     }
@@ -182,10 +193,11 @@ export class LockDesk {
     const { party } = ask;
     let wait: PartyWait | undefined;
     let group: Group | undefined;
+    let token = 0;
     const endWait = (): void => {
       if (wait !== undefined) this.#graph.unwait(wait);
     };
-    return {
+    const watch: ClaimWatch = {
       waits: (of, leave) => {
         group = of;
         if (party === undefined) return;
@@ -197,6 +209,8 @@ export class LockDesk {
       granted: (grant) => {
         const held = this.#held(ask, grant, upgrading);
         if (party !== undefined) {
+          token = grant.token;
+          this.#holding.set(token, party);
           this.#each(group as Group, (row, units) => this.#graph.hold(party, row, units));
           party.grants.add(held);
         }
@@ -210,9 +224,12 @@ export class LockDesk {
       },
       released: () => {
         if (party === undefined) return;
+        this.#holding.delete(token);
         this.#each(group as Group, (row, units) => this.#graph.giveBack(party, row, units));
       },
     };
+    if (party !== undefined) this.#asking.set(watch, party);
+    return watch;
   }
 
   #held(ask: LockAsk, grant: Grant, upgrading: readonly Row[]): HeldLock {
@@ -266,6 +283,15 @@ export class LockDesk {
   /** Forgets the grants that are over and given back. */
   #sweep(party: Party): void {
     for (const one of party.grants) if ((one as HeldLock).isSettled) party.grants.delete(one);
+  }
+
+  /** A request that was refused at once leaves no rows behind for locks that nobody holds or waits for. */
+  #dropRows({ locks, what }: LockAsk): void {
+    const { ledger } = this.#parts;
+    for (const { name } of locks) {
+      const row = ledger.row(`lock:${name}`);
+      if (row?.groups === 0) ledger.dropGroup(ledger.group([{ row, amount: 1 }], what, false));
+    }
   }
 
   #forgetIdle(party: Party): void {

@@ -5,6 +5,7 @@
  *
  * LG1  The locks are given back exactly once: by `release`, by the end of the lease, or by the end of the owner.
  * LG2  Who comes too late is refused: its token may be older than that of the next holder.
+ * LG3  Who lost the locks is told in the same turn, by the signal; who gave them back is not.
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { Grant } from '../resources/claims.ts';
@@ -19,6 +20,8 @@ export interface LockGrant extends Grant {
   renew(): void;
   /** Whether the locks are held still. */
   readonly isHeld: boolean;
+  /** Aborted with `LOCK_STALE` when the locks are taken back: their lease has run out, or a deadlock was broken. */
+  readonly signal: AbortSignal;
 }
 
 /** How long locks may be held without a sign of life. */
@@ -54,6 +57,8 @@ export class HeldLock implements LockGrant {
   #leaseUntil: number | undefined;
   #stopLease: (() => void) | undefined;
   #stopHeartbeat: (() => void) | undefined;
+  /** Made when it is first asked for. */
+  #controller: AbortController | undefined;
 
   constructor(parts: LockGrantParts) {
     this.#parts = parts;
@@ -66,6 +71,14 @@ export class HeldLock implements LockGrant {
 
   get isHeld(): boolean {
     return this.#over === undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#over === 'taken back') this.#controller.abort(this.#stale('use'));
+    }
+    return this.#controller.signal;
   }
 
   /** Whether the ledger has the locks back. */
@@ -111,20 +124,25 @@ export class HeldLock implements LockGrant {
     this.#stopHeartbeat?.();
     this.settle(how === 'taken back');
     this.#parts.onOver(this);
+    if (how === 'taken back') this.#controller?.abort(this.#stale('use'));
   }
 
+  /** @throws OrchestratorError as `renew` */
   #checkHeld(what: string): void {
     if (this.#over === 'released')
       throw new OrchestratorError(
         'GRANT_RELEASED',
         'the grant was given back before; found a second release, allowed: one',
       );
-    if (this.#over === 'taken back')
-      throw new OrchestratorError(
-        'LOCK_STALE',
-        `${what}(${this.names.join(', ')}): found the token ${this.token}, whose locks were taken back; allowed: the token of the holder. Stop what the locks protect, and take them again.`,
-        { details: { names: this.names, token: this.token } },
-      );
+    if (this.#over === 'taken back') throw this.#stale(what);
+  }
+
+  #stale(what: string): OrchestratorError {
+    return new OrchestratorError(
+      'LOCK_STALE',
+      `${what}(${this.names.join(', ')}): found the token ${this.token}, whose locks were taken back; allowed: the token of the holder. Stop what the locks protect, and take them again.`,
+      { details: { names: this.names, token: this.token } },
+    );
   }
 
   #startLease(): void {

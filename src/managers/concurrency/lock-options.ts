@@ -23,14 +23,18 @@ import { checkLockNeeds, LOCKS_MAX, type LockNeed } from '../../model/needs.ts';
 import { nameRequest } from '../resources/resource-manager.ts';
 import type { Lease } from './lock-grant.ts';
 
-/** A request for locks, read and found right. */
-export interface CheckedAsk {
-  readonly locks: readonly LockNeed[];
-  readonly what: string;
+/** How locks are waited for and held, read and found right. */
+export interface CheckedWait {
   readonly priority: number | undefined;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly lease: Lease | undefined;
+}
+
+/** A request for locks, read and found right. */
+export interface CheckedAsk extends CheckedWait {
+  readonly locks: readonly LockNeed[];
+  readonly what: string;
 }
 
 const KEYS: ReadonlySet<string> = new Set(['mode', 'priority', 'timeout', 'signal', 'lease', 'heartbeat']);
@@ -40,15 +44,21 @@ const HEARTBEATS_IN_LEASE = 3;
 /** @throws OrchestratorError `ID_INVALID`, `OPTION_INVALID`, `OPTION_UNKNOWN`, `LOCK_CONFLICT`, `LIMIT_EXCEEDED` */
 export function checkLockAsk(name: unknown, given: unknown, at: string, keys = KEYS): CheckedAsk {
   return reading(at, 'lock names and options', () => {
+    const wait = checkLockWait(given, at, keys);
+    const locks = checkLocks(name, (given as LockWaitOptions).mode, at);
+    if (locks.length === 0) throw invalidOption(at, name, 'at least one lock name');
+    return { ...wait, locks, what: nameRequest(at, locks) };
+  });
+}
+
+/** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function checkLockWait(given: unknown, at: string, keys = KEYS): CheckedWait {
+  return reading(at, 'an object of options', () => {
     const options = checkRecord(given, at, 'an object of options') as LockWaitOptions;
     checkKeys(options, keys, at);
     const { priority, timeout } = options;
-    const locks = checkLocks(name, options.mode, at);
-    if (locks.length === 0) throw invalidOption(at, name, 'at least one lock name');
     const signal = checkSignal(options.signal, `${at}/signal`);
     return {
-      locks,
-      what: nameRequest(at, locks),
       priority: priority === undefined ? undefined : checkNumber(priority, `${at}/priority`, -1e9, 1e9),
       timeoutMs: timeout === undefined ? undefined : checkDuration(timeout, `${at}/timeout`),
       signal,

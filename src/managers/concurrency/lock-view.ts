@@ -23,6 +23,8 @@ export interface FencedTicket extends HoldingTicket {
 /** One who holds a lock. */
 export interface LockHolder {
   readonly holder: HolderRef;
+  /** The owner that the host named when it asked, if it named one. */
+  readonly owner?: string;
   readonly mode: LockMode;
   readonly token: number;
   /** Since when: milliseconds since 1970; of a task, its `TaskStarted` says so. */
@@ -34,6 +36,8 @@ export interface LockHolder {
 /** One who waits for a lock. */
 export interface LockWaiter {
   readonly waiter: HolderRef;
+  /** As that of a holder. */
+  readonly owner?: string;
   readonly mode: LockMode;
 }
 
@@ -81,9 +85,11 @@ export function viewLocks(parts: LockViewParts): readonly LockState[] {
   for (const { claimId, owner, group, token } of parts.claims.records()) {
     const held = parts.desk.withToken(token);
     const lease = held?.leaseUntil;
+    const named = parts.desk.ownerOf(token);
     add(group, ({ holders }, mode) =>
       holders.push({
         holder: claimRef(claimId, owner),
+        ...(named === undefined ? undefined : { owner: named }),
         mode,
         token,
         ...(held === undefined ? undefined : { since: held.since }),
@@ -91,8 +97,15 @@ export function viewLocks(parts: LockViewParts): readonly LockState[] {
       }),
     );
   }
-  for (const { waiter, group } of parts.ledger.waiters())
-    add(group, ({ waiters }, mode) => waiters.push({ waiter, line: { waiter: waiterRef(waiter), mode } }));
+  for (const { waiter, group } of parts.ledger.waiters()) {
+    const named = waiter instanceof Claim ? parts.desk.ownerOf(waiter.watch) : undefined;
+    add(group, ({ waiters }, mode) =>
+      waiters.push({
+        waiter,
+        line: { waiter: waiterRef(waiter), ...(named === undefined ? undefined : { owner: named }), mode },
+      }),
+    );
+  }
   return [...entries].map(([row, { holders, waiters }]) => ({
     name: row.name,
     mode: holders.some(({ mode }) => mode === 'exclusive') ? 'exclusive' : holders[0]?.mode,

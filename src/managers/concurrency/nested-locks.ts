@@ -5,6 +5,10 @@
  *
  * NL1  An attempt that takes none costs nothing.
  * NL2  What an attempt took is given back when it ends, however it ends; what it waits for rejects then.
+ * NL3  A victim of a deadlock fails, whatever its body makes of it: so what its task holds goes too, in the turn in
+ *      which that is durable. Its signal says so to a body that goes on, and its tokens are older than those of whoever
+ *      comes next.
+ * NL4  Attempts of one task have one age, that of its submission: who was a victim is not younger when it is tried again.
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { LockWaitOptions, NestedLock } from '../../model/handler.ts';
@@ -21,10 +25,14 @@ export interface LockingAttempt {
   /** What its task holds. */
   readonly group: Group;
   readonly signal: AbortSignal;
+  /** Greater is younger: that of the task among all submissions. */
+  readonly order: number;
   /** Its priority among those that could be ended. */
   priority(): number;
   /** Whether its body has ended, or was given up on. */
   isOver(): boolean;
+  /** Ends it as failed, whether its body has ended or not. */
+  fail(error: OrchestratorError): void;
   /** Calls back once, when it ends. */
   onEnd(callback: () => void): void;
 }
@@ -72,10 +80,9 @@ export class NestedLocks {
     const known = this.#parties.get(key);
     if (known !== undefined) return known;
     const { runId, path, attempt } = of;
-    const party = new Party(`${runId}/${path}`, this.#desk.nextAge(), () => of.priority(), {
-      runId,
-      path,
-      attempt,
+    const party = new Party(`${runId}/${path}`, of.order, () => of.priority(), {
+      task: { runId, path, attempt },
+      fail: (error) => of.fail(error),
     });
     this.#parties.set(key, party);
     this.#desk.adopt(party, of.group);

@@ -3,6 +3,7 @@
  *
  * Owns: nothing. Who may call it: the concurrency controller.
  */
+import { quote } from '../../base/values.ts';
 import {
   checkChoice,
   checkFunction,
@@ -11,8 +12,11 @@ import {
   invalidOption,
   reading,
 } from '../../model/checks.ts';
+import { refuse } from '../../model/errors.ts';
+import type { ResourceNeed } from '../../model/needs.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { CAPACITY_MAX } from '../resources/row.ts';
+import type { Need } from '../resources/ledger.ts';
+import { CAPACITY_MAX, type Row } from '../resources/row.ts';
 import { joinAlone, setLongTimer } from '../resources/stand-alone.ts';
 import type { ConcurrencyParts } from './concurrency-parts.ts';
 import type { Deadlock, ResolvedDeadlock } from './deadlocks.ts';
@@ -43,11 +47,14 @@ export function concurrencyAlone(given: ConcurrencyControllerOptions): Concurren
     kind: 'concurrency',
     capacity: CAPACITY_MAX,
   });
+  let order = 0;
   return {
     ledger,
     claims,
     global,
     wake,
+    nextOrder: () => order++,
+    needsBeside: ({ policies }, at) => needsAlone(policies.resources, global, at),
     deadlocks: deadlocks ?? 'resolve',
     onDeadlock: (deadlock) => {
       try {
@@ -60,6 +67,18 @@ export function concurrencyAlone(given: ConcurrencyControllerOptions): Concurren
     setTimer: (delayMs, callback) => setLongTimer(clock, delayMs, callback),
     tickets: () => [],
   };
+}
+
+/** Alone there are no resources, and agents have no limits. */
+function needsAlone(resources: readonly ResourceNeed[], global: Row, at: string): readonly Need[] {
+  const [first] = resources;
+  if (first === undefined) return [{ row: global, amount: 1 }];
+  throw refuse('RESOURCE_UNKNOWN', {
+    at: `${at}/resourceRequirements/${first.name}`,
+    found: `the unknown resource ${quote(first.name)}`,
+    allowed: 'none: this controller stands alone',
+    hint: 'Ask orchestrator.concurrency of the orchestrator that has the resources.',
+  });
 }
 
 function readOptions(given: ConcurrencyControllerOptions): ConcurrencyControllerOptions {

@@ -10,6 +10,7 @@
  *      Elphick and Shoshani, System Deadlocks, 1971).
  * WG3  Edges are read off what is held now: none is ever out of date.
  */
+import type { OrchestratorError } from '../../model/errors.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { Row } from '../resources/row.ts';
 
@@ -26,12 +27,20 @@ export class Party {
   readonly waits = new Set<PartyWait>();
   /** Ends what it still holds and waits for. */
   readonly grants = new Set<{ revoke(): void }>();
+  /** Ends the attempt, so that what its task needed is given back too; `undefined` for an owner that the host named. */
+  readonly fail: ((error: OrchestratorError) => void) | undefined;
   readonly #priority: () => number;
 
-  constructor(name: string, order: number, priority: () => number, task?: Party['task']) {
+  constructor(
+    name: string,
+    order: number,
+    priority: () => number,
+    attempt?: { readonly task: NonNullable<Party['task']>; readonly fail: NonNullable<Party['fail']> },
+  ) {
     this.name = name;
     this.order = order;
-    this.task = task;
+    this.task = attempt?.task;
+    this.fail = attempt?.fail;
     this.#priority = priority;
   }
 
@@ -103,6 +112,11 @@ export class WaitGraph {
         for (const holder of this.#holders.get(row) ?? []) if (holder !== party) found.add(holder);
       });
     return found;
+  }
+
+  /** Whether each of these still waits for the next one, and the last for the first. */
+  isCycle(parties: readonly Party[]): boolean {
+    return parties.every((party, i) => this.blockers(party).has(parties[(i + 1) % parties.length] as Party));
   }
 
   /** Whether a party waits for itself, by way of others. */

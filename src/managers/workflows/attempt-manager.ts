@@ -19,7 +19,7 @@ import { pathIn, peekDetails } from '../../machine/state.ts';
 import { RETRYING } from '../../machine/transitions.ts';
 import type { ErrorCode } from '../../model/error-codes.ts';
 import { OrchestratorError } from '../../model/errors.ts';
-import { describeFailure, isMarkedFatal, type TaskFailure, timeoutFailure } from '../../model/failure.ts';
+import { describeFailure, type TaskFailure, timeoutFailure } from '../../model/failure.ts';
 import type { AnyTask } from '../../model/task.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Executor, Invocation, Outcome } from '../../ports/executor.ts';
@@ -29,9 +29,9 @@ import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
 import { Attempt, type AttemptServices, takeIn } from './attempt.ts';
 import { Bodies } from './bodies.ts';
-import { forget } from './evaluate-condition.ts';
 import type { Handlers } from './handlers.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
+import { retryAnswer } from './retry-answer.ts';
 
 /** What an attempt manager is made of. */
 export interface AttemptManagerParts {
@@ -58,6 +58,9 @@ const STOP_CODES: Readonly<Record<StopCause, ErrorCode>> = {
   cancelled: 'TASK_CANCELLED',
   run_failed: 'TASK_CANCELLED',
 };
+
+/** How long the end of a body by force may take, after its grace. */
+const KILL_MS = 500;
 
 /** Bodies in this thread that are started between two looks at the time. */
 const BODIES_AT_ONCE = 4;
@@ -153,10 +156,17 @@ export class AttemptManager {
     if (ticket.invocation !== undefined) this.#tell(ticket.invocation, thrown);
     this.#parts.timers.stop(watch.graceTimer);
     const { attempt } = ticket;
-    watch.graceTimer = this.#parts.timers.set(this.#parts.graceMs, () => {
-      const answer = this.#retryAnswer(run, scope.plan.tasks[index] as AnyTask, thrown, reason, attempt);
+    watch.graceTimer = this.#parts.timers.set(this.#graceOf(ticket), () => {
+      const task = scope.plan.tasks[index] as AnyTask;
+      const answer = retryAnswer(run, task, { thrown, failure: reason, attempt }, this.#parts.random);
       this.#parts.submit(run, { type: 'AbandonTask', at: 0, path: pathIn(scope, index), attempt, ...answer });
     });
+  }
+
+  /** An executor that can end a body by force does so after the grace, and is given the time to tell. */
+  #graceOf({ invocation }: Ticket): number {
+    const { graceMs } = this.#parts;
+    return invocation === undefined || invocation.run !== undefined ? graceMs : graceMs + KILL_MS;
   }
 
   #tell(invocation: Invocation, reason: unknown): void {
@@ -228,6 +238,16 @@ export class AttemptManager {
         timeoutFailure(`task ${JSON.stringify(attempt.path)} without a heartbeat`, heartbeatMs),
       ),
     );
+  }
+
+  /** Fails an attempt whose body has not ended, and tells the body to stop; what that does from now on is dropped. */
+  giveUp(attempt: Attempt, thrown: OrchestratorError): void {
+    if (attempt.reported || this.#closed) return;
+    this.#fail(attempt, thrown);
+    const watch = watchOf(attempt.ticket);
+    watch.controller ??= new AbortController();
+    attempt.liveRun.within((reason) => watch.controller?.abort(reason), thrown);
+    this.#tell(attempt, thrown);
   }
 
   /** Outcomes that come from now on are dropped: the attempts count as cut off by the end of the process. */
@@ -302,7 +322,8 @@ export class AttemptManager {
     const counted = stop === undefined ? thrown : stop.thrown;
     const failure = stop === undefined ? describeFailure(thrown) : stop.reason;
     attempt.liveRun.thrown.set(attempt.path, counted);
-    const answer = this.#retryAnswer(attempt.liveRun, attempt.task, counted, failure, attempt.attempt);
+    const failed = { thrown: counted, failure, attempt: attempt.attempt };
+    const answer = retryAnswer(attempt.liveRun, attempt.task, failed, this.#parts.random);
     this.#parts.submit(attempt.liveRun, {
       type: 'ReportFailure',
       at: 0,
@@ -311,27 +332,5 @@ export class AttemptManager {
       failure,
       ...answer,
     });
-  }
-
-  /** Asks the host whether to try again; one that throws means no. */
-  #retryAnswer(
-    run: LiveRun,
-    task: AnyTask,
-    thrown: unknown,
-    failure: TaskFailure,
-    attempt: number,
-  ): { readonly retry: boolean; readonly random: number } {
-    const { retry } = task.policies;
-    if (retry === undefined || isMarkedFatal(thrown)) return { retry: false, random: 0 };
-    let random = 0;
-    try {
-      random = this.#parts.random.next();
-      if (retry.retryOn === undefined) return { retry: true, random };
-      const answer: unknown = run.within(retry.retryOn, { thrown, failure, attempt });
-      forget(answer);
-      return { retry: answer === true, random };
-    } catch {
-      return { retry: false, random };
-    }
   }
 }

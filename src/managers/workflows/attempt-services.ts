@@ -28,6 +28,7 @@ export interface ServiceParts {
   readonly logger: Logger;
   readonly submit: (run: LiveRun, command: RunCommand) => void;
   readonly heartbeat: (attempt: Attempt) => void;
+  readonly giveUp: (attempt: Attempt, thrown: OrchestratorError) => void;
   readonly locks: NestedLocks;
 }
 
@@ -37,6 +38,7 @@ export function attemptServices(parts: ServiceParts): AttemptServices {
   return {
     signalOf,
     heartbeat: parts.heartbeat,
+    giveUp: parts.giveUp,
     progress: (attempt, value) => recordProgress(parts, attempt, value),
     logOf: (attempt) => logOf(parts.logger, attempt),
     now: () => clock.now(),

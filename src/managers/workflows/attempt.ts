@@ -14,7 +14,7 @@ import { pathIn, peekDetails, pointAt, type ScopeState } from '../../machine/sta
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
 import { checkDuration, sentence } from '../../model/checks.ts';
 import type { DependencySpec } from '../../model/dependency.ts';
-import { refuse } from '../../model/errors.ts';
+import { type OrchestratorError, refuse } from '../../model/errors.ts';
 import type {
   AnyHandler,
   HandlerClock,
@@ -28,6 +28,7 @@ import type { AnyTask } from '../../model/task.ts';
 import type { Executor, Invocation } from '../../ports/executor.ts';
 import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
+import type { HandlerCode } from './handlers.ts';
 import { heldLocks } from './held-locks.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
 
@@ -35,6 +36,8 @@ import type { Envelope, LiveRun } from './live-run.ts';
 export interface AttemptServices {
   signalOf(ticket: Ticket): AbortSignal;
   heartbeat(attempt: Attempt): void;
+  /** Fails an attempt whose body has not ended. */
+  giveUp(attempt: Attempt, thrown: OrchestratorError): void;
   progress(attempt: Attempt, value: unknown): void;
   logOf(attempt: Attempt): HandlerLog;
   now(): number;
@@ -53,7 +56,7 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
   readonly ticket: Ticket;
   readonly path: string;
   readonly attempt: number;
-  readonly run: AnyHandler | undefined;
+  readonly code: HandlerCode | undefined;
   readonly executor: Executor;
   readonly context: HandlerContext<never, never>;
   /** Its outcome was handed in. */
@@ -65,7 +68,7 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
   constructor(
     liveRun: LiveRun,
     ticket: Ticket,
-    run: AnyHandler | undefined,
+    code: HandlerCode | undefined,
     executor: Executor,
     services: AttemptServices,
   ) {
@@ -73,7 +76,7 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
     this.ticket = ticket;
     this.path = pathIn(ticket.scope, ticket.index);
     this.attempt = ticket.attempt;
-    this.run = run;
+    this.code = code;
     this.executor = executor;
     this.context = new AttemptContext(this, services) as HandlerContext<unknown, unknown> as HandlerContext<
       never,
@@ -105,10 +108,19 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
     return this.ticket.scope.plan.tasks[this.ticket.index] as AnyTask;
   }
 
+  get run(): AnyHandler | undefined {
+    return typeof this.code === 'function' ? this.code : undefined;
+  }
+
   get handler(): HandlerRef {
+    if (typeof this.code === 'object') return this.code;
     return (
       this.task.handlerRef ?? { kind: 'inline', name: `${this.ticket.scope.plan.name}/${this.task.taskId}` }
     );
+  }
+
+  get transfer(): boolean {
+    return this.task.policies.transfer;
   }
 
   /** Points the cursor of the state of its run at its task, so that its report needs no look-up. */

@@ -23,12 +23,13 @@ interface Attempt {
 }
 
 /** What is asked of the services of attempts. */
-interface Services {
+interface ServicesOf<One extends Attempt> {
   readonly locks: NestedLocks;
   signalOf(ticket: Ticket): AbortSignal;
+  giveUp(attempt: One, thrown: OrchestratorError): void;
 }
 
-export function heldLocks(attempt: Attempt, services: Services): HeldLocks {
+export function heldLocks<One extends Attempt>(attempt: One, services: ServicesOf<One>): HeldLocks {
   const names = attempt.task.locks.map((lock) => lock.name);
   return {
     names,
@@ -44,7 +45,7 @@ export function heldLocks(attempt: Attempt, services: Services): HeldLocks {
   };
 }
 
-function lockingAttempt(attempt: Attempt, services: Services): LockingAttempt {
+function lockingAttempt<One extends Attempt>(attempt: One, services: ServicesOf<One>): LockingAttempt {
   const { ticket } = attempt;
   return {
     runId: attempt.runId,
@@ -52,8 +53,10 @@ function lockingAttempt(attempt: Attempt, services: Services): LockingAttempt {
     attempt: attempt.attempt,
     group: ticket.group,
     signal: services.signalOf(ticket),
+    order: ticket.order,
     priority: () => ticket.rank,
     isOver: () => attempt.reported || ticket.phase !== 'running',
+    fail: (error) => services.giveUp(attempt, error),
     onEnd: (callback) => {
       watchOf(ticket).onEnd = callback;
     },

@@ -107,6 +107,12 @@ class Bench {
     });
   }
 
+  /** Tells one to stop as the orchestrator does: by its signal, and by whatever the executor has beside it. */
+  stop(invocation: Invocation, reason: unknown): void {
+    this.signals.get(invocation.path)?.abort(reason);
+    this.executor.cancel(invocation, reason);
+  }
+
   /** Waits until so many outcomes were reported, and a little longer for one too many. */
   async until(count: number): Promise<readonly Report[]> {
     if (this.reports.length < count)
@@ -211,7 +217,7 @@ function invocations(test: Test): void {
     await bench.until(1);
     assert.equal(bench.outcomeOf(quick)?.ok, true);
     assert.equal(bench.outcomeOf(waiting), undefined);
-    bench.signals.get('waitsForItsSignal')?.abort(new Error('enough'));
+    bench.stop(waiting, new Error('enough'));
     await bench.until(2);
     assert.deepEqual(bench.outcomeOf(waiting), { ok: true, output: 'stopped' });
   });

@@ -26,6 +26,8 @@ const TASK_KEYS = [
   'locks',
   'run',
   'handler',
+  'runOn',
+  'transfer',
   'retry',
   'timeout',
   'totalTimeout',

@@ -334,4 +334,40 @@ describe('concurrency and priority', () => {
     expect(await run.pause()).toBe(false);
     expect(await run.resume()).toBe(false);
   });
+
+  it.each(['everything', 'a workflow', 'a run', 'an agent', 'a run, logged'] as const)(
+    'C09 what was changed while %s was paused counts when it is resumed: priorities (C06), and the policy',
+    async (what) => {
+      const { orchestrator } = await openVirtual({ concurrency: 1 });
+      const { scheduler } = orchestrator;
+      const run = await orchestrator.manageWorkflow(
+        defineWorkflow('w', {
+          tasks: ['running', 'a', 'b', 'c', 'd'].map((id) =>
+            task(id, { agentAssigned: 'writer', run: ({ clock }) => clock.sleep(5) }),
+          ),
+        }),
+      );
+      const { runId } = run;
+      const targets = {
+        'a workflow': { workflowId: 'w' },
+        'a run': { runId },
+        'an agent': { agent: 'writer' },
+      };
+      const target = what === 'everything' || what === 'a run, logged' ? undefined : targets[what];
+      if (what === 'a run, logged') await run.pause();
+      else scheduler.pause(target);
+
+      await run.setPriority('c', 5);
+      scheduler.prioritizeTasks('fifo');
+      await scheduler.setPriority(runId, 'd', 7);
+      scheduler.prioritizeTasks('priority');
+      // Whoever was not paused is not resumed by it.
+      scheduler.resume({ workflowId: 'another' });
+      if (what === 'a run, logged') await run.resume();
+      else scheduler.resume(target);
+
+      await run.result();
+      expect(startsOf(await logOf(run))).toEqual(['running', 'd', 'c', 'a', 'b']);
+    },
+  );
 });

@@ -212,7 +212,9 @@ describe('drains and clearing', () => {
     await Promise.all([running.result(), before.result()]);
     const reasons = () => run.tasks().map(({ reason }) => reason);
     expect(reasons()).toEqual(['paused', 'paused']);
-    expect(run.explain('a')).toMatchObject({ pausedBy: [{ what: 'workflow' }, { what: 'run' }] });
+    expect(run.explain('a')).toMatchObject({
+      pausedBy: [{ what: 'workflow' }, { what: 'run' }, { what: 'run', isLogged: true }, { what: 'agent' }],
+    });
     scheduler.resume({ workflowId: 'flow' });
     expect(reasons()).toEqual(['paused', 'paused']);
     await run.resume();
