@@ -125,7 +125,7 @@ export class Orchestrator {
    * @throws OrchestratorError `DEPENDENCY_UNKNOWN`, `DEPENDENCY_CYCLE`, `INPUT_INVALID`, `HANDLER_UNKNOWN`,
    *   `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`, `ORCHESTRATOR_CLOSED` …; nothing has started then
    */
-  manageWorkflow<In = unknown, Outputs = Readonly<Record<string, unknown>>>(
+  async manageWorkflow<In = unknown, Outputs = Readonly<Record<string, unknown>>>(
     workflow: Workflow<In, Outputs> | WorkflowData,
     ...[options]: StartArguments<In>
   ): Promise<Run<Outputs>> {

@@ -48,32 +48,17 @@ export class RunStarter {
   }
 
   /** Starts a run of a workflow, registered on the way, or finds the one that was started under the same key. */
-  start<Outputs>(workflow: unknown, options: unknown): Promise<Run<Outputs>> {
-    try {
-      this.#checkOpen();
-      const start = checkStart(options, 'manageWorkflow');
-      const version = this.#parts.workflows.forRun(asWorkflow(workflow));
-      const checked = checkInput(version.workflow, start.input);
-      if (checked instanceof Promise || start.key !== undefined)
-        return this.#startLater<Outputs>(version, start, checked);
-      // A run costs little, so the one promise that its caller waits for counts.
-      return this.#start(version, start, checked, (run) => this.handleOf<Outputs>(run));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #startLater<Outputs>(
-    version: WorkflowVersion,
-    start: CheckedStart,
-    checked: unknown,
-  ): Promise<Run<Outputs>> {
-    const input = await checked;
+  async start<Outputs>(workflow: unknown, options: unknown): Promise<Run<Outputs>> {
+    this.#checkOpen();
+    const start = checkStart(options, 'manageWorkflow');
+    const version = this.#parts.workflows.forRun(asWorkflow(workflow));
+    const checked = checkInput(version.workflow, start.input);
+    const input = checked instanceof Promise ? await checked : checked;
     // While a schema thought about the input, the workflow may have been deleted.
     if (checked instanceof Promise) this.#parts.workflows.get(version.plan.workflowId, version.version);
     const run =
       start.key === undefined
-        ? await this.#start(version, start, input, itself)
+        ? await this.#start(version, start, input)
         : await this.#startOnce(version, start, input, start.key);
     return this.handleOf<Outputs>(run);
   }
@@ -113,13 +98,7 @@ export class RunStarter {
     });
   }
 
-  /** @param give - what is to come of the run once its start is durable */
-  #start<Given>(
-    { plan, version }: WorkflowVersion,
-    start: CheckedStart,
-    input: unknown,
-    give: (run: LiveRun) => Given,
-  ): Promise<Given> {
+  #start({ plan, version }: WorkflowVersion, start: CheckedStart, input: unknown): Promise<LiveRun> {
     const { directory, scheduler, loop, idSource, needs, persistence } = this.#parts;
     this.#checkOpen();
     const bound = scheduler.bind(plan);
@@ -150,7 +129,7 @@ export class RunStarter {
     };
     return new Promise((resolve, reject) => {
       loop.submit(run, command, (refused) => {
-        if (refused === undefined) resolve(give(run));
+        if (refused === undefined) resolve(run);
         else {
           letGo?.();
           directory.release(run);
@@ -194,7 +173,7 @@ export class RunStarter {
     key: string,
   ): Promise<LiveRun> {
     const runId = await this.#parts.persistence.findKey(key);
-    if (runId === undefined) return this.#start(version, start, input, itself);
+    if (runId === undefined) return this.#start(version, start, input);
     return this.#follow(await findRun(this.#parts, runId), start.signal);
   }
 
@@ -206,8 +185,4 @@ export class RunStarter {
     if (signal.aborted) cancel();
     return run;
   }
-}
-
-function itself(run: LiveRun): LiveRun {
-  return run;
 }

@@ -93,7 +93,8 @@ export const WORKER_QUEUE_MAX = 1_000_000;
 export const CONCURRENT_MAX = 10_000;
 const CONCURRENT_DEFAULT = 1_000;
 const MEMORY_MB_MIN = 16;
-const MEMORY_MB_MAX = 1_048_576;
+/** The largest heap of a thread, in MiB. */
+export const MEMORY_MB_MAX = 1_048_576;
 const QUEUE_DEFAULT = 100_000;
 const IDLE_MS_DEFAULT = 5_000;
 const AT = 'workerHandlers';

@@ -33,6 +33,21 @@ const thrownAs =
   (thrown: unknown): void =>
     expect(thrown).toEqual(value);
 
+/** What other code may send to the parent of its process: it concerns nobody. */
+const FORGED = [[null], ['ready', 7, { started: true }], [[{ type: 'ended' }]]] as const;
+
+/** What no session says: only code that cannot be trusted does. */
+const IMPOSSIBLE: readonly unknown[] = [
+  7,
+  [null],
+  [{ type: 'ready', names: 7 }],
+  [{ type: 'failed', id: 1, error: null }],
+  [{ type: 'failed', id: 1, error: { kind: 'error', base: 'Error', name: 'E', message: 'm', fields: null } }],
+  [{ type: 'log', id: 1, level: 'constructor', message: 'm' }],
+  [{ type: 'ask', id: 1, ask: 1, about: null }],
+  [{ type: 'ask', id: 1, ask: 1, about: { what: 'acquire', names: 7, options: {} } }],
+];
+
 const FAULTS: readonly Fault[] = [
   { name: 'exitZero', ends: 'WORKER_CRASHED' },
   { name: 'exitSeven', ends: 'WORKER_CRASHED' },
@@ -66,12 +81,21 @@ const FAULTS: readonly Fault[] = [
   { name: 'unhandledRejection', ends: 'WORKER_CRASHED' },
   { name: 'throwsInTimer', ends: 'WORKER_CRASHED' },
   { name: 'removesListeners', ends: { output: 'removed' } },
+  { name: 'removesAndThrows', ends: 'WORKER_CRASHED' },
   { name: 'closesParentPort', ends: { output: 'closed' } },
+  { name: 'forges', data: [null], only: 'thread', ends: 'WORKER_CRASHED' },
+  ...FORGED.map((data): Fault => ({ name: 'forges', data, only: 'process', ends: { output: 'forged' } })),
+  ...IMPOSSIBLE.map((one): Fault => {
+    return { name: 'forges', data: [{ batch: one }], only: 'process', ends: 'WORKER_CRASHED' };
+  }),
+  { name: 'garbage', only: 'process', ends: 'WORKER_CRASHED' },
   { name: 'startsThread', ends: { output: 'started' } },
   { name: 'ecko', ends: message('Did you mean "echo"?') },
   { name: 'oomSmall', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
-  { name: 'oomPush', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
-  { name: 'oomPresized', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
+  { name: 'oomRows', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
+  // One allocation that is far larger than what is left ends a whole process, whoever asks for it.
+  { name: 'oomPush', only: 'process', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
+  { name: 'oomPresized', only: 'process', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },
 ];
 
 function check(fault: Fault, outcome: Outcome): void {

@@ -45,4 +45,12 @@ describe('the main door', () => {
     const heavy = loaded.filter((file) => /^src\/(?:managers|machine|planning)\/|engine\.ts$/.test(file));
     expect(heavy).toEqual([]);
   });
+
+  it('loads no threads, and neither does the engine: they are loaded by the first call that needs one', () => {
+    const engine = [...loadedBy('src/orchestrator/engine.ts')];
+    expect(engine).toContain('src/orchestrator/route-executor.ts');
+    expect([...loaded, ...engine].filter((file) => file.startsWith('src/adapters/worker-threads/'))).toEqual(
+      [],
+    );
+  });
 });

@@ -12,6 +12,12 @@ import { LOCKS_MAX } from '../../src/model/needs.ts';
 import { PRIORITY_MAX } from '../../src/model/task-options.ts';
 import { TASKS_MAX } from '../../src/model/workflow-data.ts';
 import { COUNT_MAX } from '../../src/orchestrator/options.ts';
+import {
+  CONCURRENT_MAX,
+  MEMORY_MB_MAX,
+  THREADS_MAX,
+  WORKER_QUEUE_MAX,
+} from '../../src/orchestrator/worker-handlers.ts';
 import { readDocument } from './read-markdown.ts';
 
 /** The only number that the file exports. */
@@ -32,6 +38,10 @@ const LIMITS: Readonly<Record<string, number>> = {
   'requests of the host that wait for locks and resources': CLAIMS_MAX,
   'different resources, locks, agents and limits': LEDGER_ROWS_MAX,
   'workflows and runs paused by name': PAUSES_MAX,
+  'threads of a module of handlers': THREADS_MAX,
+  'calls that wait for the threads of a module': WORKER_QUEUE_MAX,
+  'calls of a concurrent handler in one thread': CONCURRENT_MAX,
+  'memory of a thread': MEMORY_MB_MAX,
   'failed appends or reads in a row before a run is given up on': storeFailuresMax,
 };
 

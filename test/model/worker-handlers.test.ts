@@ -52,6 +52,7 @@ describe('workerHandlers(url)', () => {
     expect(`${handlers}`).toBe('[object Object]');
     expect(typeof loose.constructor).toBe('function');
     expect(loose.hasOwnProperty).toBe(Object.prototype.hasOwnProperty);
+    expect([loose.then, loose.toJSON]).toEqual([undefined, undefined]);
     expect(Object.keys(handlers)).toEqual([]);
     for (const symbol of [Symbol.iterator, Symbol.toPrimitive, Symbol.asyncIterator])
       expect(Reflect.get(handlers, symbol)).toBeUndefined();
@@ -60,7 +61,7 @@ describe('workerHandlers(url)', () => {
 
   it('keeps its module when it is spread, also beside another one', () => {
     const other = workerHandlers('/srv/other.js');
-    const spread = { parse: () => 1, ...handlers, ...other };
+    const spread = { ...handlers, ...other, parse: () => 1 };
     const modules = Object.getOwnPropertySymbols(spread).map((key) => Reflect.get(spread, key));
     expect(modules.every(isWorkerModule)).toBe(true);
     expect(modules.map((module) => module.url)).toEqual([url.href, 'file:///srv/other.js']);

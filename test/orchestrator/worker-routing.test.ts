@@ -10,14 +10,17 @@ import {
   type ReportOutcome,
   type StoreCapabilities,
   SystemClock,
+  type Task,
   task,
   type WorkerRef,
   workerHandlers,
 } from '@taskmaster-ai/orchestrator';
 import { VirtualClock } from '@taskmaster-ai/orchestrator/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { InlineExecutor } from '../../src/adapters/inline/inline-executor.ts';
 import { silentLogger } from '../../src/adapters/system/silent-logger.ts';
+import { Handlers } from '../../src/managers/workflows/handlers.ts';
+import { compile } from '../../src/model/compile.ts';
 import type { AnyHandler } from '../../src/model/handler.ts';
 import { LazyWorkers, RoutedExecutor, type WorkerPart } from '../../src/orchestrator/route-executor.ts';
 import { rejection } from '../support/errors.ts';
@@ -213,11 +216,29 @@ describe('a task that is to be run inline', () => {
   });
 
   it('does not begin when it was told to stop while its module was imported', async () => {
-    const { orchestrator } = await openStill();
+    const lines: string[] = [];
+    const line = (_: object, message: string): void => {
+      lines.push(message);
+    };
+    const { orchestrator } = await openStill({
+      logger: { debug: line, info: line, warn: line, error: line },
+    });
     const fresh = workerHandlers<typeof import('../support/handlers/text.ts')>(new URL('?fresh', url));
-    const run = await orchestrator.scheduleTask(task('nap', { handler: fresh.nap, runOn: 'inline' }));
+    const begin = task('begin', { handler: fresh.begin, runOn: 'inline' });
+    const run = await orchestrator.scheduleTask(begin);
     await run.cancel('enough');
     expect((await run.settled()).status).toBe('cancelled');
+    expect(lines).toEqual([]);
+    await (await orchestrator.scheduleTask(begin)).result();
+    expect(lines).toEqual(['begun']);
+  });
+
+  it('has all its virtual time left when its module has been imported', async () => {
+    const { orchestrator, clock } = await openVirtual();
+    const fresh = workerHandlers<typeof import('../support/handlers/text.ts')>(new URL('?timed', url));
+    const who = task('who', { handler: fresh.whoRuns, runOn: 'inline', timeout: '1s' });
+    expect((await (await orchestrator.scheduleTask(who)).settled()).status).toBe('completed');
+    expect(clock.now()).toBe(0);
   });
 
   it('can be given by a name that was registered for an export', async () => {
@@ -317,6 +338,38 @@ describe('names of handlers', () => {
   });
 });
 
+describe('the table of handlers', () => {
+  it('tells once of each module that a plan needs workers of', () => {
+    const told: string[] = [];
+    const table = new Handlers({
+      importHere: () => () => 1,
+      onModule: (one) => told.push(`${one.settings.isolation} ${one === module}`),
+    });
+    table.register('local', () => 1);
+    const check = (...tasks: Task<string, unknown, unknown>[]): void =>
+      table.check(compile(defineWorkflow('w', { tasks })));
+    check(task('here', { handler: handlers.nap, runOn: 'inline' }), task('local', { handler: 'local' }));
+    expect(told).toEqual([]);
+    check(task('a', { handler: handlers.search }), task('b', { handler: handlers.nap }));
+    check(task('a', { handler: handlers.search, runOn: 'process' }), task('b', { handler: handlers.nap }));
+    expect(told).toEqual(['thread true', 'process false']);
+  });
+
+  it('knows the names that are missing, and those of modules in the order of their registration', () => {
+    const table = new Handlers({ importHere: () => () => 1, onModule: () => {} });
+    const other = (workerHandlers('/srv/other.js').any as WorkerRef).module;
+    const named = task('a', { handler: 'parse' });
+    const plan = compile(defineWorkflow('w', { tasks: [named, task('b', { handler: handlers.nap })] }));
+    expect(table.missing(plan)).toEqual(['parse']);
+    table.registerModule(module, ['parse', '__proto__']);
+    table.registerModule(other, ['parse', 'constructor']);
+    expect(table.missing(plan)).toEqual([]);
+    expect(table.of(named)).toEqual(handlers.parse);
+    expect(table.of(task('a', { handler: 'constructor' }))).toMatchObject({ module: other });
+    expect(table.of(task('a', { handler: 'toString' }))).toBeUndefined();
+  });
+});
+
 /** A store that keeps what it is given in another form, as one on bytes does. */
 class CopyingStore extends MemoryStore {
   override readonly capabilities: StoreCapabilities & { keepsValues: boolean } = {
@@ -356,7 +409,7 @@ describe.runIf(process.features.typescript)('with threads', () => {
   }
 
   it('a workflow in plain data names the exports of a module; functions come first', async () => {
-    const orchestrator = await open({ handlers: { search: () => ['own'], ...handlers } });
+    const orchestrator = await open({ handlers: { ...handlers, search: () => ['own'] } });
     const run = await orchestrator.manageWorkflow({
       name: 'w',
       tasks: [
@@ -388,6 +441,21 @@ describe.runIf(process.features.typescript)('with threads', () => {
     expect(OrchestratorError.is(error, 'HANDLER_LOAD_FAILED')).toBe(true);
     // The store was given back.
     await open({ store });
+  });
+
+  it('reads the names of a module in no virtual time, also beside an executor of the host, and leaves no thread', async () => {
+    const ports = (): number =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length;
+    // Those of earlier tests are closed a moment after their threads.
+    await vi.waitFor(() => expect(ports()).toBe(0), 5_000);
+    const clock = new VirtualClock();
+    clock.setTimer(1_000, () => {});
+    const still = workerHandlers(url, { idle: '1h' });
+    const orchestrator = await open({ clock, executor: new HostExecutor(), handlers: { ...still } });
+    expect(clock.now()).toBe(0);
+    expect(ports()).toBeGreaterThan(0);
+    await orchestrator.close();
+    await vi.waitFor(() => expect(ports()).toBe(0), 5_000);
   });
 
   it('the task of the first page: its module is named by reference', async () => {

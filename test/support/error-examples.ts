@@ -11,6 +11,8 @@ import {
   type OrchestratorOptions,
   type ReadRequest,
   task,
+  type WorkerHandlersOptions,
+  workerHandlers,
 } from '@taskmaster-ai/orchestrator';
 import { WorkflowManager } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
@@ -38,6 +40,45 @@ async function causeOf(
   if (!OrchestratorError.is(cause)) throw new Error('the cause is no error of ours', { cause });
   return cause;
 }
+
+/** Where an example finds handlers that do what no handler must do. */
+const FAULTS = new URL('./handlers/faults.mjs', import.meta.url);
+
+/** The cause of the failure of a task that is executed in a thread. */
+function inThread(
+  stage: Stage,
+  name: string,
+  options: WorkerHandlersOptions = {},
+): Promise<OrchestratorError> {
+  const handlers = workerHandlers(FAULTS, { threads: 1, ...options });
+  return causeOf(stage, task('parse', { handler: handlers[name] }));
+}
+
+/** What a call fails with whose neighbour in one thread brings that down. */
+async function besideCrash(stage: Stage): Promise<OrchestratorError> {
+  const options = {
+    threads: 1,
+    handlers: { neverSettles: { concurrent: true }, throwsInTimer: { concurrent: true } },
+  } as const;
+  const handlers = workerHandlers(FAULTS, options);
+  const parse = task('parse', { handler: handlers.neverSettles });
+  const crash = task('crash', { handler: handlers.throwsInTimer });
+  const orchestrator = await stage.open();
+  const run = await orchestrator.manageWorkflow(
+    defineWorkflow('report', { failurePolicy: 'continue', tasks: [parse, crash] }),
+  );
+  const { cause } = await rejection(run.result());
+  return cause as OrchestratorError;
+}
+
+/** The examples that start threads. */
+export const NEED_THREADS: ReadonlySet<ErrorCode> = new Set([
+  'HANDLER_LOAD_FAILED',
+  'WORKER_CRASHED',
+  'WORKER_OUT_OF_MEMORY',
+  'WORKER_TERMINATED',
+  'WORKER_LOST',
+]);
 
 /** A store whose records come back changed. */
 class ChangedStore extends MemoryStore {
@@ -113,6 +154,14 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     const orchestrator = await stage.open({ handlers: { parse: () => 1 } });
     return rejection(orchestrator.scheduleTask(task('parse', { handler: 'prase' })));
   },
+  HANDLER_LOAD_FAILED: (stage) => {
+    const handlers = workerHandlers('/srv/handlers.js');
+    return causeOf(stage, task('parse', { handler: handlers.parse }));
+  },
+  WORKER_CRASHED: (stage) => inThread(stage, 'throwsInTimer'),
+  WORKER_OUT_OF_MEMORY: (stage) => inThread(stage, 'oomSmall', { memory: '32mb' }),
+  WORKER_TERMINATED: (stage) => inThread(stage, 'spin', { handlers: { spin: { timeout: '50ms' } } }),
+  WORKER_LOST: besideCrash,
   OPTION_UNKNOWN: () => refusal(() => task('write', { retries: 3, run: () => 1 } as never)),
   OPTION_INVALID: () => refusal(() => task('write', { timeout: '5', run: () => 1 })),
   OPTION_CONFLICT: () => refusal(() => task('write', { run: () => 1, handler: 'write' })),

@@ -24,7 +24,9 @@ const handlers = workerHandlers<typeof import('../support/handlers/text.ts')>(ur
 });
 
 // Each function is offered, and nothing else that the module exports.
-isTrue<Same<keyof typeof handlers, 'search' | 'parse' | 'greet' | 'write' | 'whoRuns' | 'nap' | 'fail'>>();
+isTrue<
+  Same<keyof typeof handlers, 'search' | 'parse' | 'greet' | 'write' | 'whoRuns' | 'begin' | 'nap' | 'fail'>
+>();
 // @ts-expect-error: a number is no handler
 handlers.version;
 // @ts-expect-error: a class is no handler

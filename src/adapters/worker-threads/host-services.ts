@@ -34,18 +34,12 @@ export class HostServices {
 
   /** Does what a call says. */
   said(call: Call, message: Said): void {
-    within(call, (context) => {
-      switch (message.type) {
-        case 'heartbeat':
-          context.heartbeat();
-          return;
-        case 'progress':
-          context.progress(message.value);
-          return;
-        case 'log':
-          context.log[message.level](message.message, message.fields);
-      }
-    });
+    try {
+      within(call, (context) => say(context, message));
+    } catch (thrown) {
+      // Refused here too, as its thread has to; nobody is there any more who could be told.
+      if (!OrchestratorError.is(thrown)) throw thrown;
+    }
   }
 
   /** Does what a call asks for, and answers it. */
@@ -124,6 +118,19 @@ export class HostServices {
         (thrown: unknown) => done({ type: 'refusal', ask, error: packError(thrown) }),
       );
     });
+  }
+}
+
+function say(context: Context, message: Said): void {
+  switch (message.type) {
+    case 'heartbeat':
+      context.heartbeat();
+      return;
+    case 'progress':
+      context.progress(message.value);
+      return;
+    case 'log':
+      context.log[message.level](message.message, message.fields);
   }
 }
 

@@ -4,12 +4,14 @@
  * Owns: the processes of one module of handlers. Who may call it: the module pool.
  *
  * PL1  A process that ends in whatever way ends its session, after all that it has said.
- * PL2  No process outlives its host: one whose channel is closed ends by itself.
+ * PL2  A process that says what no session of ours can say is ended; what other code sends is not heard.
+ * PL3  No process outlives its host: one whose channel is closed ends by itself.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { WorkerSettings } from '../../model/worker-handlers.ts';
 import { workerEntry } from './entry-url.ts';
+import { batchOf, isBatch } from './heard.ts';
 import type { Link, LinkEnd, LinkFactory } from './link.ts';
 import { SESSION_ARGUMENT, type SessionStart, type ToHost, type ToThread } from './protocol.ts';
 
@@ -56,11 +58,12 @@ class ProcessLink implements Link {
   #onEnd: (end: LinkEnd) => void = () => {};
   #isKilled = false;
   #wasTold = false;
+  #breach: Error | undefined;
 
   constructor(child: ChildProcess, start: SessionStart, hasMemoryLimit: boolean, forget: () => void) {
     this.#child = child;
     this.#hasMemoryLimit = hasMemoryLimit;
-    child.on('message', (batch) => this.#listener(batch as readonly ToHost[]));
+    child.on('message', (said) => this.#hear(batchOf(said)));
     this.over = new Promise((resolve) => {
       const end = (how: LinkEnd): void => {
         forget();
@@ -97,6 +100,16 @@ class ProcessLink implements Link {
     this.#child.kill('SIGKILL');
   }
 
+  #hear(batch: unknown): void {
+    if (batch === undefined || this.#breach !== undefined) return;
+    if (isBatch(batch)) {
+      this.#listener(batch);
+      return;
+    }
+    this.#breach = new Error('the process said what only other code than that of handlers can say');
+    this.#child.kill('SIGKILL');
+  }
+
   #send(message: object): void {
     // The channel of a process that has just died is closed; its end says the rest.
     if (this.#child.connected) this.#child.send(message, () => {});
@@ -106,7 +119,7 @@ class ProcessLink implements Link {
     if (this.#isKilled) return { kind: 'killed' };
     if (this.#wasTold && code === 0) return { kind: 'ended' };
     const how = signal === null ? `exit code ${code}` : `the signal ${signal}`;
-    const cause = failed ?? new Error(`the process ended by itself with ${how}`);
+    const cause = this.#breach ?? failed ?? new Error(`the process ended by itself with ${how}`);
     // V8 aborts a process whose heap is full.
     return { kind: signal === 'SIGABRT' && this.#hasMemoryLimit ? 'memory' : 'crashed', cause };
   }

@@ -3,10 +3,10 @@
  *
  * Owns: nothing. Who may call it: the run loop, when it carries out `Hold` and `Unhold`.
  *
- * RH1  While a run is held no ticket of it waits in the queue; what runs goes on.
+ * RH1  While a run is held no ticket of it waits in the queue; what runs by its log goes on.
  * RH2  Each task that was ready comes back exactly once.
  */
-import { CREATED, IN_PROGRESS, RETRYING } from '../../machine/transitions.ts';
+import { CREATED, RETRYING } from '../../machine/transitions.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -14,7 +14,8 @@ import type { LiveRun } from './live-run.ts';
 export function holdRun(run: LiveRun, scheduler: TaskScheduler): void {
   run.isHeld = true;
   for (const ticket of run.tickets()) {
-    if (!scheduler.withdraw(ticket)) continue;
+    // By its log it runs already: only this process has still to give it a body, after a reload.
+    if (ticket.started || !scheduler.withdraw(ticket)) continue;
     run.held.push({ scope: ticket.scope, index: ticket.index });
   }
 }
@@ -25,14 +26,10 @@ export function unholdRun(run: LiveRun, scheduler: TaskScheduler): void {
   for (const { scope, index } of run.held.splice(0)) {
     const status = scope.status[index];
     // It may have been cancelled while it was held.
-    if (status !== CREATED && status !== RETRYING && status !== IN_PROGRESS) continue;
+    if (status !== CREATED && status !== RETRYING) continue;
     const ticket = scheduler.createTicket(run, scope, index);
     // Its total time limit went on while it was held.
     ticket.watch = run.ticketOf(scope, index)?.watch;
-    if (status === IN_PROGRESS) {
-      ticket.started = true;
-      ticket.attempt = scope.attempts[index] as number;
-    }
     run.setTicket(scope, index, ticket);
     scheduler.enqueue(ticket);
   }

@@ -62,6 +62,10 @@ export const oomSmall = () => {
   let chain;
   for (;;) chain = { chain, text: `${Math.random()}` };
 };
+export const oomRows = () => {
+  const rows = [];
+  for (;;) rows.push(new Array(1e4).fill(0.5));
+};
 export const oomPush = () => {
   const list = [];
   for (;;) list.push(list.length + 0.5);
@@ -260,6 +264,10 @@ export const removesListeners = () => {
   process.removeAllListeners();
   parentPort?.removeAllListeners();
   return 'removed';
+};
+export const removesAndThrows = () => {
+  removesListeners();
+  return throwsInTimer();
 };
 export const closesParentPort = () => {
   parentPort?.close();

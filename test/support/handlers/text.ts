@@ -35,6 +35,9 @@ export const whoRuns = ({ taskId }: HandlerContext): { taskId: string; pid: numb
   pid: process.pid,
 });
 
+/** Tells whoever reads the log that it has begun. */
+export const begin = ({ log }: HandlerContext): void => log.info('begun');
+
 /** Waits on the clock of the host. */
 export const nap = async ({ clock }: HandlerContext): Promise<number> => {
   await clock.sleep('1h');

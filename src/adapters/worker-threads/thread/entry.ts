@@ -3,7 +3,8 @@
  */
 import { type MessagePort, threadId } from 'node:worker_threads';
 import type { SessionStart, ToHost, ToThread, Wire } from '../protocol.ts';
-import { forbidExit, ThreadSession } from './thread-session.ts';
+import { guardProcess } from './guard-process.ts';
+import { ThreadSession } from './thread-session.ts';
 
 /** What the host hands to a session. */
 interface Given {
@@ -13,7 +14,7 @@ interface Given {
 
 /** Lives until its host ends it. */
 export async function session({ port, start }: Given): Promise<void> {
-  forbidExit();
+  guardProcess();
   const wire: Wire<ToHost, ToThread> = {
     post: (batch, transfer) => port.postMessage(batch, transfer),
     onBatch: (listener) => port.on('message', listener),

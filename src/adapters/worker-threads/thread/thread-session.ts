@@ -11,7 +11,6 @@
  * TS4  What a handler throws, returns or leaves open ends its own call only, as far as a thread can contain it.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { OrchestratorError } from '../../../model/errors.ts';
 import { Claims } from '../claims.ts';
 import { packError, unpackError } from '../error-envelope.ts';
 import type { CallMessage, SessionStart, ToHost, ToThread, Wire } from '../protocol.ts';
@@ -195,20 +194,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   );
-}
-
-/** Ending the process is not for a handler: the thread, and in it the calls that wait, would go with it. */
-export function forbidExit(): void {
-  const exit = process.exit;
-  // An error that nobody catches ends the thread by the same function, and has to.
-  process.on('uncaughtExceptionMonitor', () => {
-    process.exit = exit;
-  });
-  process.exit = ((code?: number | string | null): never => {
-    throw new OrchestratorError(
-      'WORKER_CRASHED',
-      `a handler called process.exit(${code === undefined ? '' : String(code)}); only its attempt has ended. Throw an error, or return.`,
-      { details: { exitCode: code ?? 0 } },
-    );
-  }) as typeof process.exit;
 }

@@ -1,0 +1,91 @@
+/**
+ * What a child process says is looked at before it is believed: code that is not trusted can write to the same channel.
+ *
+ * Owns: nothing. Who may call it: the process link.
+ *
+ * HE1  Nothing that a process says can throw in the host, whatever it is.
+ */
+import type { ToHost } from './protocol.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What was sent under the name of our batches; `undefined` for what some other code has sent. */
+export function batchOf(said: unknown): unknown {
+  return isObject(said) && Object.hasOwn(said, 'batch') ? said.batch : undefined;
+}
+
+/** Whether this is what a session of ours can say. */
+export function isBatch(value: unknown): value is readonly ToHost[] {
+  return Array.isArray(value) && value.every((one: unknown) => isObject(one) && isMessage(one));
+}
+
+const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
+
+function isMessage(message: Fields): boolean {
+  switch (message.type) {
+    case 'ready':
+      return isTexts(message.names);
+    case 'unloadable':
+      return isEnvelope(message.error);
+    case 'failed':
+      return isNumber(message.id) && isEnvelope(message.error);
+    case 'begun':
+    case 'ended':
+    case 'heartbeat':
+    case 'progress':
+      return isNumber(message.id);
+    case 'log':
+      return (
+        isNumber(message.id) &&
+        LEVELS.has(message.level) &&
+        typeof message.message === 'string' &&
+        (message.fields === undefined || isObject(message.fields))
+      );
+    case 'ask':
+      return isNumber(message.id) && isNumber(message.ask) && isObject(message.about) && isAsk(message.about);
+    case 'unask':
+      return isNumber(message.id) && isNumber(message.ask);
+    default:
+      return false;
+  }
+}
+
+function isAsk(about: Fields): boolean {
+  switch (about.what) {
+    case 'sleep':
+      return isNumber(about.durationMs);
+    case 'acquire':
+      return isTexts(about.names) && isObject(about.options);
+    case 'release':
+    case 'renew':
+      return isNumber(about.grant);
+    default:
+      return false;
+  }
+}
+
+function isEnvelope(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  if (value.kind === 'value') return true;
+  const { base, name, message, stack, fields, cause, errors } = value;
+  return (
+    value.kind === 'error' &&
+    [base, name, message].every((text) => typeof text === 'string') &&
+    (stack === undefined || typeof stack === 'string') &&
+    isObject(fields) &&
+    (cause === undefined || isEnvelope(cause)) &&
+    (errors === undefined || (Array.isArray(errors) && errors.every(isEnvelope)))
+  );
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isFinite(value);
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
