@@ -58,6 +58,8 @@ export interface NestedLock {
   readonly token: number;
   /** Whether they are held still. */
   readonly isHeld: boolean;
+  /** Aborted with `LOCK_STALE` when they are taken back, such as at the end of a lease; not when they are given back. */
+  readonly signal: AbortSignal;
   /** @throws OrchestratorError `GRANT_RELEASED` the second time, `LOCK_STALE` when they were taken back */
   release(): void;
   /** Begins the lease anew. @throws OrchestratorError as `release` */

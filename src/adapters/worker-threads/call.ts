@@ -28,6 +28,8 @@ export class Call {
   /** Why it must end, when its thread is killed for it. */
   condemned: unknown;
   isOver = false;
+  /** How many of its waits on the host's clock are under way. */
+  asleep = 0;
   /** How often it was sent: more than once when a thread died before it was begun there. */
   sent = 0;
   /** Whether it counts among those of its handler that are under way. */

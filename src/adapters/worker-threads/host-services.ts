@@ -89,6 +89,11 @@ export class HostServices {
     const grant = ++this.#grants;
     call.grants ??= new Map();
     call.grants.set(grant, lock);
+    const tell = (): void => {
+      call.grants?.delete(grant);
+      if (!call.isOver) this.#parts.say({ type: 'taken', id: call.id, grant });
+    };
+    lock.signal.addEventListener('abort', tell, { once: true });
     return { grant, token: lock.token, names: lock.names };
   }
 
@@ -99,7 +104,7 @@ export class HostServices {
     try {
       lock[what]();
     } catch (thrown) {
-      // Taken back meanwhile: the handler is told when it looks at its lock, by the lease that it knows.
+      // Taken back meanwhile: the thread is told of that.
       if (!OrchestratorError.is(thrown)) throw thrown;
     }
   }

@@ -187,8 +187,11 @@ export class ModulePool implements SessionListener {
     );
   }
 
-  onSleep(_call: Call, isAsleep: boolean): void {
-    this.#parts.onCount(isAsleep ? -1 : 1);
+  onSleep(call: Call, isAsleep: boolean): void {
+    if (call.isOver) return;
+    const wasAwake = call.asleep === 0;
+    call.asleep += isAsleep ? 1 : -1;
+    if (wasAwake !== (call.asleep === 0)) this.#parts.onCount(isAsleep ? -1 : 1);
   }
 
   onEnd(session: Session, end: LinkEnd, left: readonly Call[], begun: readonly Call[]): void {
@@ -240,7 +243,8 @@ export class ModulePool implements SessionListener {
   }
 
   #over(call: Call): void {
-    this.#parts.onCount(-1);
+    // One that was asleep had let the clock go already.
+    if (call.asleep === 0) this.#parts.onCount(-1);
     const freed = this.#queue.over(call);
     if (freed || this.#queue.size > 0) this.#pumpSoon();
   }

@@ -12,9 +12,16 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
+/** A grant, as far as its end by the host concerns it. */
+interface Held {
+  takenBack(): void;
+}
+
 export class Asks {
   readonly #say: (message: ToHost) => void;
   readonly #waiting = new Map<number, Waiting>();
+  /** What was granted and not given back. */
+  readonly #held = new Map<number, Held>();
   #last = 0;
 
   constructor(say: (message: ToHost) => void) {
@@ -57,6 +64,21 @@ export class Asks {
   /** Tells something to the host of which no answer is waited for. */
   tell(id: number, about: Ask): void {
     this.#say({ type: 'ask', id, ask: 0, about });
+  }
+
+  /** A grant is held from now on. */
+  holds(grant: number, held: Held): void {
+    this.#held.set(grant, held);
+  }
+
+  letsGo(grant: number): void {
+    this.#held.delete(grant);
+  }
+
+  /** The host has taken a grant back. */
+  taken(grant: number): void {
+    this.#held.get(grant)?.takenBack();
+    this.#held.delete(grant);
   }
 
   answer(ask: number, value: unknown): void {

@@ -44,11 +44,14 @@ function forbidExit(): void {
 function keepListeners(kept: Readonly<Record<string, (value: never) => void>>): void {
   const entries = Object.entries(kept) as [string, () => void][];
   for (const [event, listener] of entries) process.on(event, listener);
-  const removeAll = process.removeAllListeners;
-  process.removeAllListeners = ((...events: [string?]) => {
-    removeAll.apply(process, events);
-    for (const [event, listener] of entries)
-      if (!process.listeners(event as 'message').includes(listener)) process.on(event, listener);
+  // Node's own stay too: by them it knows whether anybody listens to the channel.
+  const mine = new Map<string | symbol, readonly unknown[]>(
+    process.eventNames().map((event) => [event, process.rawListeners(event as 'exit')]),
+  );
+  process.removeAllListeners = ((event?: string | symbol) => {
+    for (const one of event === undefined ? process.eventNames() : [event])
+      for (const listener of process.rawListeners(one as 'exit'))
+        if (!mine.get(one)?.includes(listener)) process.removeListener(one, listener as () => void);
     return process;
   }) as typeof process.removeAllListeners;
 }

@@ -6,7 +6,6 @@
  * TL1  The host decides; what it grants belongs to the attempt and goes with its end.
  * TL2  What a handler gives back is told to the host in the order of its calls.
  */
-import { checkTimeLimit } from '../../../model/checks.ts';
 import { OrchestratorError } from '../../../model/errors.ts';
 import type { HeldLocks, LockWaitOptions, NestedLock } from '../../../model/handler.ts';
 import type { AcquireOptions, CallMessage } from '../protocol.ts';
@@ -59,10 +58,9 @@ async function acquire(
       cause: signal.reason,
     });
   }
-  const leaseMs =
-    options.lease === undefined ? undefined : checkTimeLimit(options.lease, 'locks.acquire/lease');
-  const renewsItself = options.heartbeat !== undefined;
-  return new ThreadLock(granted, call.id, asks, renewsItself ? undefined : leaseMs);
+  const lock = new ThreadLock(granted, call.id, asks);
+  asks.holds(granted.grant, lock);
+  return lock;
 }
 
 class ThreadLock implements NestedLock {
@@ -71,33 +69,44 @@ class ThreadLock implements NestedLock {
   readonly #grant: number;
   readonly #callId: number;
   readonly #asks: Asks;
-  readonly #leaseMs: number | undefined;
-  #leaseEnds: number;
-  #isReleased = false;
+  #controller: AbortController | undefined;
+  #over: 'given back' | 'taken back' | undefined;
 
-  constructor({ grant, token, names }: Granted, callId: number, asks: Asks, leaseMs: number | undefined) {
+  constructor({ grant, token, names }: Granted, callId: number, asks: Asks) {
     this.names = names;
     this.token = token;
     this.#grant = grant;
     this.#callId = callId;
     this.#asks = asks;
-    this.#leaseMs = leaseMs;
-    this.#leaseEnds = leaseMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + leaseMs;
   }
 
   get isHeld(): boolean {
-    return !this.#isReleased && performance.now() < this.#leaseEnds;
+    return this.#over === undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#over === 'taken back') this.#controller.abort(this.#stale('use'));
+    }
+    return this.#controller.signal;
+  }
+
+  /** The host says that it has taken them back. */
+  takenBack(): void {
+    this.#over ??= 'taken back';
+    if (this.#over === 'taken back') this.#controller?.abort(this.#stale('use'));
   }
 
   release(): void {
     this.#check('release');
-    this.#isReleased = true;
+    this.#over = 'given back';
+    this.#asks.letsGo(this.#grant);
     this.#asks.tell(this.#callId, { what: 'release', grant: this.#grant });
   }
 
   renew(): void {
     this.#check('renew');
-    if (this.#leaseMs !== undefined) this.#leaseEnds = performance.now() + this.#leaseMs;
     this.#asks.tell(this.#callId, { what: 'renew', grant: this.#grant });
   }
 
@@ -106,12 +115,16 @@ class ThreadLock implements NestedLock {
   }
 
   #check(method: string): void {
-    const what = `${method} of the lock ${this.names.map((name) => JSON.stringify(name)).join(', ')}`;
-    if (this.#isReleased) throw new OrchestratorError('GRANT_RELEASED', `${what}: it was given back before`);
-    if (!this.isHeld)
-      throw new OrchestratorError(
-        'LOCK_STALE',
-        `${what}: it was taken back, since its lease was not renewed in time`,
-      );
+    if (this.#over === 'taken back') throw this.#stale(method);
+    if (this.#over === undefined) return;
+    throw new OrchestratorError('GRANT_RELEASED', `${this.#what(method)}: it was given back before`);
+  }
+
+  #stale(method: string): OrchestratorError {
+    return new OrchestratorError('LOCK_STALE', `${this.#what(method)}: it was taken back meanwhile`);
+  }
+
+  #what(method: string): string {
+    return `${method} of the lock ${this.names.map((name) => JSON.stringify(name)).join(', ')}`;
   }
 }

@@ -89,6 +89,9 @@ export class ThreadSession {
         case 'refusal':
           this.#asks.refuse(message.ask, unpackError(message.error));
           break;
+        case 'taken':
+          this.#asks.taken(message.grant);
+          break;
         case 'end':
           this.#end();
       }
