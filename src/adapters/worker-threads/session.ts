@@ -10,6 +10,7 @@
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { HandlerContext } from '../../model/handler.ts';
+import { buffersIn } from './buffers.ts';
 import type { Call } from './call.ts';
 import { type Claims, PLACES } from './claims.ts';
 import { packError, unpackError } from './error-envelope.ts';
@@ -93,7 +94,9 @@ export class Session {
       unknown,
       Readonly<Record<string, unknown>>
     >;
-    const { locks } = context;
+    const { locks, dependencies } = context;
+    // The context gives a copy of its own each time it is asked: what is moved is gone nowhere else.
+    if (invocation.transfer === true) this.#transfer.push(...buffersIn(dependencies));
     const tokens = Object.fromEntries(locks.names.map((name) => [name, locks.token(name)]));
     this.#say({
       type: 'call',
@@ -105,7 +108,7 @@ export class Session {
       taskId: context.taskId,
       input: context.input,
       inputData: context.inputData,
-      dependencies: context.dependencies,
+      dependencies,
       attempt: invocation.attempt,
       idempotencyKey: context.idempotencyKey,
       tokens,

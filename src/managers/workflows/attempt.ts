@@ -167,7 +167,10 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
   }
 
   get dependencies(): unknown {
-    this.#dependencies ??= collectDependencies(this.#attempt.ticket.scope, this.#attempt.ticket.index);
+    const { scope, index } = this.#attempt.ticket;
+    // What is to be moved away must not be what is given the next time.
+    if (this.#attempt.transfer) return collectDependencies(scope, index);
+    this.#dependencies ??= collectDependencies(scope, index);
     return this.#dependencies;
   }
 

@@ -9,6 +9,7 @@
 import { guardValue, isPrimitive } from '../../../base/values.ts';
 import { sentence } from '../../../model/checks.ts';
 import { refuse } from '../../../model/errors.ts';
+import { buffersIn } from '../buffers.ts';
 
 /** A result, and the buffers in it that are to be moved. */
 export interface Packed {
@@ -30,10 +31,8 @@ export function packResult(value: unknown, path: string): Packed {
       allowed: 'plain data',
       hint: sentence(guarded.hint),
     });
-  const moved: ArrayBuffer[] = [];
   // The guard has made its own copies, so nobody else sees these buffers.
-  if (!guarded.shareable) collect(guarded.value, moved, new Set());
-  return { value: guarded.value, moved };
+  return { value: guarded.value, moved: guarded.shareable ? undefined : buffersIn(guarded.value) };
 }
 
 /** A buffer, or a view of a whole one, that can be moved; a `Buffer` from the pool of Node cannot. */
@@ -50,15 +49,4 @@ function wholeBytes(
 
 function isMovable(buffer: ArrayBuffer): boolean {
   return (buffer as ArrayBuffer & { readonly detached?: boolean }).detached !== true;
-}
-
-function collect(value: unknown, moved: ArrayBuffer[], seen: Set<unknown>): void {
-  if (typeof value !== 'object' || value === null || seen.has(value)) return;
-  seen.add(value);
-  if (value instanceof ArrayBuffer) moved.push(value);
-  else if (ArrayBuffer.isView(value)) collect(value.buffer, moved, seen);
-  else if (value instanceof Map)
-    for (const [key, item] of value) for (const one of [key, item]) collect(one, moved, seen);
-  else if (value instanceof Set) for (const item of value) collect(item, moved, seen);
-  else for (const item of Object.values(value)) collect(item, moved, seen);
 }
