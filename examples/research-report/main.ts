@@ -5,11 +5,18 @@
  *
  * Here the orchestrator is opened and a run is started; the pipeline itself is in workflow.ts.
  */
-import { fileURLToPath } from 'node:url';
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Duration, type Monitor, Orchestrator, OrchestratorError, type RunOn } from '@taskmaster-ai/orchestrator';
+import { fileURLToPath } from 'node:url';
+import {
+  type Duration,
+  type Monitor,
+  Orchestrator,
+  OrchestratorError,
+  type RunOn,
+} from '@taskmaster-ai/orchestrator';
 import { parseCommandLine, USAGE } from './command-line.ts';
 import { findDocuments } from './find-documents.ts';
 import { codeOf, flakyDisk } from './flaky-disk.ts';
@@ -43,7 +50,7 @@ export type Research = {
 };
 
 /** Node 20 cannot load TypeScript, so there its threads cannot either. */
-const HOME: RunOn = Boolean((process.features as { typescript?: unknown }).typescript) ? 'worker' : 'inline';
+const HOME: RunOn = (process.features as { typescript?: unknown }).typescript ? 'worker' : 'inline';
 
 /** Finds the documents, runs the workflow, and says what came of it. */
 export async function run(options: RunOptions): Promise<Research> {

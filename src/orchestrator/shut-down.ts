@@ -23,8 +23,19 @@ export function checkGrace(given: unknown): number {
 
 /** Ends everything that an orchestrator owns. Never rejects because of a handler. */
 export async function shutDown(parts: Composition, graceMs: number): Promise<void> {
-  const { scheduler, claims, attempts, loop, reloader, directory, timers, executor, workers, persistence, hub } =
-    parts;
+  const {
+    scheduler,
+    claims,
+    attempts,
+    loop,
+    reloader,
+    directory,
+    timers,
+    executor,
+    workers,
+    persistence,
+    hub,
+  } = parts;
   const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
   scheduler.close(error);
   claims.close(error);

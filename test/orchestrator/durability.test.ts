@@ -18,9 +18,7 @@ class NotingStore extends MemoryStore {
 
   override append(batch: readonly StreamAppend[]): void {
     super.append(batch);
-    this.batches.push(
-      batch.flatMap(({ events }) => events.map((event) => nameOf(event as RunEvent))),
-    );
+    this.batches.push(batch.flatMap(({ events }) => events.map((event) => nameOf(event as RunEvent))));
   }
 }
 

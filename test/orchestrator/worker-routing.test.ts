@@ -23,7 +23,7 @@ import { Handlers } from '../../src/managers/workflows/handlers.ts';
 import { compile } from '../../src/model/compile.ts';
 import type { AnyHandler } from '../../src/model/handler.ts';
 import { LazyWorkers, RoutedExecutor, type WorkerPart } from '../../src/orchestrator/route-executor.ts';
-import { rejection } from '../support/errors.ts';
+import { refusal, rejection } from '../support/errors.ts';
 import { expectRefused } from '../support/refusals.ts';
 import { logOf } from '../support/run-log.ts';
 import { openStill, openVirtual } from '../support/virtual-orchestrator.ts';
@@ -367,6 +367,17 @@ describe('the table of handlers', () => {
     expect(table.of(named)).toEqual(handlers.parse);
     expect(table.of(task('a', { handler: 'constructor' }))).toMatchObject({ module: other });
     expect(table.of(task('a', { handler: 'toString' }))).toBeUndefined();
+  });
+});
+
+describe('the limits of handlers', () => {
+  it('are for functions that the module exports, if that is known', () => {
+    const table = new Handlers({ importHere: () => () => 1, onModule: () => {} });
+    const limited = workerHandlers(url, { handlers: { parze: { concurrent: true } } }).any as WorkerRef;
+    const error = refusal(() => table.registerModule(limited.module, ['search', 'parse']));
+    expectRefused(error, 'HANDLER_UNKNOWN', 'workerHandlers/handlers/parze');
+    expect(error.message).toContain('allowed: search, parse. Did you mean "parse"?');
+    expect(table.of(task('a', { handler: 'search' }))).toBeUndefined();
   });
 });
 

@@ -47,8 +47,13 @@ export class Handlers {
     if (!this.#byName.has(name)) this.#byName.set(name, code);
   }
 
-  /** Makes the names of a module's functions mean these functions. */
+  /**
+   * Makes the names of a module's functions mean these functions.
+   * @throws OrchestratorError `HANDLER_UNKNOWN` when the module has limits for a function that it does not export
+   */
   registerModule(module: WorkerModule, names: readonly string[]): void {
+    for (const name of module.settings.handlers.keys())
+      if (!names.includes(name)) throw unknownExport(name, names, module);
     for (const name of names) this.register(name, Object.freeze({ kind: 'worker', name, module }));
   }
 
@@ -114,4 +119,14 @@ export class Handlers {
 
 function placeOf(plan: CompiledPlan, task: AnyTask): string {
   return `workflow ${JSON.stringify(plan.name)} task ${JSON.stringify(task.taskId)}`;
+}
+
+function unknownExport(name: string, names: readonly string[], { url }: WorkerModule): Error {
+  const nearest = nearestName(name, names);
+  return refuse('HANDLER_UNKNOWN', {
+    at: `workerHandlers/handlers/${name}`,
+    found: `limits for ${quote(name)}, which the module does not export`,
+    allowed: names.slice(0, NAMES_SHOWN).join(', ') || `the functions that ${url} exports; there are none`,
+    hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
+  });
 }
