@@ -93,7 +93,7 @@ interface Foundation
 export async function compose(options: CheckedOptions): Promise<Composition> {
   const foundation = await composeFoundation(options);
   // The loop and those whom it calls need each other; they meet here, through functions.
-  const wake = (): void => running.loop.wake();
+  const wake = (late?: boolean): void => running.loop.wake(late);
   const scheduling = composeScheduling(options, { ...foundation, wake, loop: () => running.loop });
   const running = composeRunning(options, foundation, scheduling, wake);
   const workflows = new WorkflowManager({
@@ -203,7 +203,7 @@ interface SchedulingContext {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly epoch: number;
-  readonly wake: () => void;
+  readonly wake: (late?: boolean) => void;
   readonly logger: Logger;
   readonly directory: RunDirectory;
   readonly loop: () => RunLoop;

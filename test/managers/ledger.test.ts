@@ -137,6 +137,29 @@ describe('Ledger', () => {
     expect(admitAll(ledger, 1_100)).toEqual([call]);
   });
 
+  it('gives what comes free together with what time has given back to the best, though no timer has rung', () => {
+    const ledger = new Ledger();
+    const slot = ledger.declare({ key: 'resource:slot', name: 'slot', kind: 'resource', capacity: 1 });
+    const calls = ledger.declare({ key: 'rate:x', name: 'x', kind: 'rate', capacity: 1, perMs: 1_000 });
+    const call = ledger.group([{ row: calls, amount: 1 }], 'test');
+    const both = ledger.group(
+      [
+        { row: calls, amount: 1 },
+        { row: slot, amount: 1 },
+      ],
+      'test',
+    );
+    const plain = ledger.group([{ row: slot, amount: 1 }], 'test');
+    // Given a slot that is held, and whoever comes first waiting for the rate.
+    for (const group of [call, plain]) ledger.enqueue(waiterOf(group), group);
+    expect(admitAll(ledger, 0)).toEqual([call, plain]);
+    for (const group of [both, plain]) ledger.enqueue(waiterOf(group), group);
+    expect(admitAll(ledger, 0)).toEqual([]);
+    // When the slot comes free in the moment in which the rate gives back, then the first has it.
+    ledger.release(plain);
+    expect(admitAll(ledger, 1_000)).toEqual([both]);
+  });
+
   it('never lets a span see more of a rate than its capacity', () => {
     const ledger = new Ledger();
     const calls = ledger.declare({ key: 'rate:x', name: 'x', kind: 'rate', capacity: 5, perMs: 100 });

@@ -262,6 +262,36 @@ function workflowOf({ tasks, edges }: ProblemSpec, concurrency: number | undefin
   });
 }
 
+/** A rate gives back in the very moment in which a task ends; whoever waits for both comes first. */
+const rateAndEndAtOnce: [
+  ProblemSpec,
+  { workflow: number; rate: boolean; policy: 'priority'; all: undefined },
+  number,
+] = [
+  {
+    capacities: CAPACITIES,
+    tasks: [
+      [0, 4],
+      [3, 2],
+      [2, 5],
+      [3, 1],
+      [0, 0],
+      [2, 0],
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [2, 2],
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [1, 0],
+    ].map(([duration = 0, units = 0]) => ({ duration, demand: [0, units] })),
+    edges: [[9, 13]],
+  },
+  { all: undefined, workflow: 2, rate: true, policy: 'priority' },
+  1,
+];
+
 describe('a plan that was applied', () => {
   it('is what the run does: every task of the real scheduler starts when it was said', async () => {
     await fc.assert(
@@ -289,7 +319,7 @@ describe('a plan that was applied', () => {
         expect(took).toBe(plan.makespan);
         expect(took).toBeGreaterThanOrEqual(plan.lowerBound);
       }),
-      { numRuns: 150 },
+      { numRuns: 150, examples: [rateAndEndAtOnce] },
     );
   });
 });

@@ -16,6 +16,7 @@ import { refuse } from '../../model/errors.ts';
 import { ActiveGroups } from './active-groups.ts';
 import { compareGroups, compareWaiters, NeedGroup, type Waiter } from './need-group.ts';
 import { Row, type RowSpec } from './row.ts';
+import { type TimedListener, TimedRows } from './timed-rows.ts';
 
 /** An amount of one row, in what the host counts in. */
 export interface Need {
@@ -38,9 +39,9 @@ export class Ledger {
   readonly #touched: Row[] = [];
   /** Groups of tasks that would be active if tasks were not held back. */
   readonly #held: Group[] = [];
+  readonly #timed = new TimedRows();
   #paused = false;
   #waiting = 0;
-  #timedRow: ((row: Row, dueAt: number | undefined) => void) | undefined;
 
   /** How many wait. */
   get waiting(): number {
@@ -56,8 +57,8 @@ export class Ledger {
   }
 
   /** Tells somebody who has a clock when a row that somebody waits for gets something back by time; `undefined` when nobody waits any more. */
-  onTimed(listener: (row: Row, dueAt: number | undefined) => void): void {
-    this.#timedRow = listener;
+  onTimed(listener: TimedListener): void {
+    this.#timed.onTimed(listener);
   }
 
   /**
@@ -205,17 +206,19 @@ export class Ledger {
   replenish(row: Row, now: number): void {
     row.replenish(now);
     this.#touch(row);
-    this.#watch(row);
+    this.#timed.watch(row);
   }
 
   /**
-   * Serves waiters, best first, as long as somebody can have its needs.
+   * Serves waiters, best first, as long as somebody can have its needs. What has come back by time counts, whether or
+   * not its timer has rung: else what ends in the same moment would go to somebody who comes later.
    *
    * @param now - gives monotonic milliseconds; asked only for rows that time refills
    * @param grant - told of each waiter for whom everything was taken; what it does may enqueue and release;
    *   `false` ends the round early
    */
   admit(now: () => number, grant: (waiter: Waiter, group: Group) => boolean): void {
+    this.#timed.refill(now, this.#touchRow);
     for (let more = true; more; ) {
       this.#wake();
       const group = this.#active.first();
@@ -277,13 +280,7 @@ export class Ledger {
     group.parkedAt = row;
     group.isPlaced = true;
     group.node = row.waiting.insert(group, group.amountOf(row));
-    this.#watch(row);
-  }
-
-  #watch(row: Row): void {
-    if (row.perMs === undefined || row.waiting.size === 0) return;
-    const dueAt = row.nextReturnAt();
-    if (dueAt !== undefined) this.#timedRow?.(row, dueAt);
+    this.#timed.watch(row);
   }
 
   /** Takes a group out of the tree that it stands in. */
@@ -292,8 +289,7 @@ export class Ledger {
     const row = group.parkedAt;
     if (row === undefined) this.#active.remove(group);
     else row.waiting.delete(group.node as FitNode<Group>);
-    // With nobody left to wait for it, the time of a row matters to no one.
-    if (row?.perMs !== undefined && row.waiting.size === 0) this.#timedRow?.(row, undefined);
+    if (row !== undefined) this.#timed.forget(row);
     group.node = undefined;
     group.isPlaced = false;
     group.parkedAt = undefined;
@@ -317,6 +313,8 @@ export class Ledger {
     if (place === 'active') this.#activate(group);
     else if (place !== undefined) this.#park(group, place);
   }
+
+  readonly #touchRow = (row: Row): void => this.#touch(row);
 
   #touch(row: Row): void {
     if (row.waiting.size === 0 || row.listed) return;

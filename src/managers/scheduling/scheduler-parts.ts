@@ -33,8 +33,11 @@ export interface TaskSchedulerParts {
   readonly epoch: number;
   /** Told of a comparator that gives no order, and of listeners that throw. */
   readonly complain: (error: OrchestratorError) => void;
-  /** Called when tasks may have become able to start, outside of a turn of the loop. Alone: it admits by itself. */
-  readonly wake?: () => void;
+  /**
+   * Called when tasks may have become able to start, outside of a turn of the loop; `late` when more that matters may
+   * happen in the same moment. Alone: it admits by itself.
+   */
+  readonly wake?: (late?: boolean) => void;
   /** Calls back after every turn of whoever admits. Alone: of itself. */
   readonly onTurn?: (watcher: () => void) => () => void;
   /** The position of a request among all submissions. */

@@ -33,7 +33,7 @@ export class TicketQueue {
   readonly #needs: NeedsBook;
   readonly #timers: Timers;
   readonly #holds = new Holds();
-  readonly #wake: () => void;
+  readonly #wake: (late?: boolean) => void;
   readonly #complain: (error: OrchestratorError) => void;
   readonly #rowTimers = new Map<Row, { readonly dueAt: number; readonly timer: Timer }>();
   readonly #monotonic = (): number => this.#timers.monotonic();
@@ -290,7 +290,8 @@ export class TicketQueue {
     const timer = this.#timers.set(dueAt - this.#timers.monotonic(), () => {
       this.#rowTimers.delete(row);
       this.#ledger.replenish(row, this.#timers.monotonic());
-      this.#wake();
+      // Sleeps may end in this very moment, and what they free goes to the best of all who wait.
+      this.#wake(true);
     });
     this.#rowTimers.set(row, { dueAt, timer });
   }

@@ -124,13 +124,14 @@ export class RunLoop {
     this.wake();
   }
 
-  /** Looks soon at what there is to do. */
-  wake(): void {
+  /** Looks soon at what there is to do; if it is `late`, behind everything else that this moment brings. */
+  wake(late = false): void {
     // Whoever wakes it out of a turn, such as a handler that asks for a lock at once, may come after admission.
     this.#isWokenAgain = true;
     if (this.#isAwake || this.#isDraining) return;
     this.#isAwake = true;
-    this.#parts.turn.soon(this.#drain);
+    if (late) this.#giveTurn();
+    else this.#parts.turn.soon(this.#drain);
   }
 
   /** Carries out instructions that no event of this turn gave: those of a state that was read again. */
