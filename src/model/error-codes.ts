@@ -105,6 +105,10 @@ export const ERROR_CODES = {
     'Wait for them or cancel them, then delete it.',
     true,
   ),
+  WORKFLOW_CHANGED: entry(
+    'A workflow got another version while it was being changed.',
+    'Edit only the draft in the function that you give.',
+  ),
   WORKFLOW_ARCHIVED: entry(
     'A run was asked for of a definition that is archived.',
     'Take it back with `updateStatus("registered")`, or run another version.',

@@ -84,7 +84,10 @@ export class VirtualClock implements Clock {
     this.#skew += byMs;
   }
 
-  /** Lets so much time pass, timer by timer, with everything done between that each timer sets off. */
+  /**
+   * Lets so much time pass, timer by timer, with everything done between that each timer sets off.
+   * @throws what the callback of a timer throws; time stands at that timer then, and the others are still pending
+   */
   async advance(duration: Duration): Promise<void> {
     const until = this.#time + checkDuration(duration, 'advance');
     this.#limit = until;
@@ -127,8 +130,20 @@ export class VirtualClock implements Clock {
       if (next === undefined || next.dueAt > until) return;
       this.#heap.pop();
       this.#time = Math.max(this.#time, next.dueAt);
-      next.callback();
+      if (isAlone) ring(next);
+      else next.callback();
     }
+  }
+}
+
+/** What a timer throws is an uncaught exception, as with any other clock, and time goes on for whoever survives it. */
+function ring({ callback }: Entry): void {
+  try {
+    callback();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
   }
 }
 

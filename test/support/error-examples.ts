@@ -196,6 +196,15 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     workflow.updateStatus('archived');
     return rejection(orchestrator.manageWorkflow(workflow));
   },
+  WORKFLOW_CHANGED: () => {
+    const workflows = new WorkflowManager();
+    workflows.createWorkflow('report', [parse]);
+    return refusal(() =>
+      workflows.updateWorkflow('report', () => {
+        workflows.versionWorkflow('report');
+      }),
+    );
+  },
   WORKFLOW_NOT_FOUND: () => {
     const workflows = new WorkflowManager();
     workflows.createWorkflow('report', [{ taskId: 'parse', handler: 'parse' }]);

@@ -21,7 +21,7 @@ import { type Finding, findFaults } from '../../model/validate.ts';
 import { type AnyWorkflow, type OpenWorkflow, Workflow, workflowFromData } from '../../model/workflow.ts';
 import type { TaskData, WorkflowData, WorkflowOptions } from '../../model/workflow-data.ts';
 import { diffPlans, type WorkflowDiff } from '../../model/workflow-diff.ts';
-import { archived, inUse, notAtOnce } from './workflow-refusals.ts';
+import { archived, changedMeanwhile, inUse, notAtOnce } from './workflow-refusals.ts';
 
 /** One version of a workflow. It never changes. */
 export interface RegisteredWorkflow {
@@ -146,7 +146,8 @@ export class WorkflowManager {
    * Runs under way keep the version that they were started with.
    *
    * @param change - the new tasks, the new workflow, or a function that edits a draft of the newest version
-   * @throws OrchestratorError `WORKFLOW_NOT_FOUND`, `LIMIT_EXCEEDED`, and whatever is wrong with the definition
+   * @throws OrchestratorError `WORKFLOW_NOT_FOUND`; `WORKFLOW_CHANGED` when the function itself makes a version of the
+   *   same workflow; `LIMIT_EXCEEDED`; whatever is wrong with the definition
    */
   updateWorkflow(name: string, change: WorkflowChange): RegisteredWorkflow {
     return this.register(this.#changed(name, change, 'updateWorkflow'));
@@ -275,12 +276,14 @@ export class WorkflowManager {
 
   /** The definition that a change makes of the newest version. */
   #changed(name: string, change: WorkflowChange, method: string): AnyWorkflow {
-    const { workflow, workflowId } = this.#newest(name);
+    const { workflow, workflowId, version } = this.#newest(name);
     const at = `${method}(${JSON.stringify(workflowId)})`;
     if (typeof change === 'function') {
       const draft = workflow.draft();
       const answer: unknown = change(draft);
       if (answer instanceof Promise) throw notAtOnce(answer, at);
+      const newest = this.#newest(name).version;
+      if (newest !== version) throw changedMeanwhile(at, version, newest);
       return draft;
     }
     const changed = reading(at, 'tasks, a workflow, or a function that edits a draft', () =>

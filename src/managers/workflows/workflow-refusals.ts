@@ -39,3 +39,12 @@ export function notAtOnce(answer: Promise<unknown>, at: string): OrchestratorErr
     allowed: 'a function that edits the draft at once',
   });
 }
+
+export function changedMeanwhile(at: string, from: number, newest: number): OrchestratorError {
+  return refuse('WORKFLOW_CHANGED', {
+    at,
+    found: `version ${newest}, which came while version ${from} was being edited`,
+    allowed: 'one change at a time',
+    hint: 'Edit only the draft in the function, and call updateWorkflow again for another version.',
+  });
+}
