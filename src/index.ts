@@ -146,8 +146,10 @@ export type { RunStatus, TaskStatus, WaitReason } from './model/status.ts';
 export { type AnyTask, Task } from './model/task.ts';
 export type { Condition, ConditionContext, TaskOptions } from './model/task-options.ts';
 export type { TaskPolicies } from './model/task-policies.ts';
+export type { TraceCarrier, TracedAttempt, TraceSource } from './model/trace.ts';
 export type { Finding } from './model/validate.ts';
 export type {
+  AroundHandlers,
   HandlerOutput,
   RunOn,
   WorkerHandler,
@@ -181,7 +183,8 @@ export type {
   WorkflowDiff,
 } from './model/workflow-diff.ts';
 export type { ExplainedTask, Explanation, StartStep, UnmetDependency } from './orchestrator/explanation.ts';
-export type { AgentOptions, OrchestratorOptions, ResourceOptions } from './orchestrator/options.ts';
+export type { AgentOptions, ResourceOptions } from './orchestrator/limit-options.ts';
+export type { OrchestratorOptions } from './orchestrator/options.ts';
 // Running
 export { Orchestrator } from './orchestrator/orchestrator.ts';
 export type { ForkOptions, PersistedState, PersistOptions } from './orchestrator/persist-state.ts';

@@ -19,9 +19,13 @@ const delays = monitorEventLoopDelay({ resolution: 5 });
 
 try {
   const startedAt = new Map<string, number>();
+  const said = new Map<string, unknown>();
   orchestrator.on('TaskStarted', ({ path, at }) => startedAt.set(path, at));
+  // It comes while the tool computes: a thread hands it over without being asked.
+  orchestrator.on('TaskProgressed', ({ path, progress }) => said.set(path, progress));
   orchestrator.on('TaskFailed', ({ path, at, failure }) => {
-    console.log(`${path}: ${failure.code} after ${at - (startedAt.get(path) ?? 0)} ms`);
+    const last = JSON.stringify(said.get(path));
+    console.log(`${path}: ${failure.code} after ${at - (startedAt.get(path) ?? 0)} ms, it last said ${last}`);
   });
   orchestrator.on('TaskCompleted', ({ path }) => {
     if (path.startsWith('plan:')) console.log(`${path}: done`);

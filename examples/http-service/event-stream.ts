@@ -8,13 +8,18 @@ const KEEP_ALIVE_MS = 15_000;
 
 /**
  * Sends each event of a run from `fromSeq` on, until the run ends or the client goes. The `id` of an event is its `seq`:
- * a client that was cut off sends the last one that it saw, and misses nothing and sees nothing twice.
+ * a client that was cut off sends the last one that it saw, and misses nothing and sees nothing twice. Browsers come back
+ * even after the end; the answer 204 tells them not to.
  */
 export async function streamEvents(
   run: Run,
   response: ServerResponse,
   { fromSeq, signal }: { readonly fromSeq: number; readonly signal: AbortSignal },
 ): Promise<void> {
+  if (await hasNoMore(run, fromSeq)) {
+    response.writeHead(204).end();
+    return;
+  }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   response.flushHeaders();
   const gone = new AbortController();
@@ -33,6 +38,13 @@ export async function streamEvents(
     clearInterval(keepAlive);
     response.end();
   }
+}
+
+/** Whether a run has ended, and had no event from `fromSeq` on. */
+async function hasNoMore(run: Run, fromSeq: number): Promise<boolean> {
+  if (!['completed', 'failed', 'cancelled'].includes(run.status)) return false;
+  const { done } = await run.events({ fromSeq, follow: false }).next();
+  return done === true;
 }
 
 /** The `seq` after the last one that a client has seen. Throws nothing: what makes no sense means "from the start". */

@@ -33,7 +33,8 @@ async function shutDown(signal: string): Promise<void> {
   // Runs end within the grace, and their followers hear of it; with a durable store the others would go on later.
   await orchestrator.close({ grace: '3s' });
   closing.abort();
-  server.closeIdleConnections();
+  // Whoever still sends a request, or keeps a connection for later, is cut off.
+  setTimeout(() => server.closeAllConnections(), 500).unref();
   await closed;
   console.log('closed');
 }

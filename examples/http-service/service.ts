@@ -3,7 +3,7 @@
  *
  *   POST   /runs               starts a run; with an `Idempotency-Key`, one run however often it is asked for
  *   GET    /runs/:id           how it stands: each task, and of those that wait why
- *   GET    /runs/:id/events    follows it by server-sent events
+ *   GET    /runs/:id/events    follows it by server-sent events, from where a `Last-Event-ID` says
  *   DELETE /runs/:id           cancels it
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -17,6 +17,8 @@ const BODY_BYTES_MAX = 100_000;
 const STATUS_OF: { readonly [Code in ErrorCode]?: number } = {
   INPUT_INVALID: 422,
   OPTION_INVALID: 400,
+  ID_INVALID: 400,
+  LIMIT_EXCEEDED: 400,
   RUN_NOT_FOUND: 404,
   RUN_RELEASED: 410,
   ORCHESTRATOR_CLOSED: 503,
@@ -24,9 +26,11 @@ const STATUS_OF: { readonly [Code in ErrorCode]?: number } = {
 
 class RequestError extends Error {
   readonly status: number;
-  constructor(status: number, message: string) {
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.status = status;
+    this.headers = headers;
   }
 }
 
@@ -43,12 +47,13 @@ async function answer(
   response: ServerResponse,
   closing: AbortSignal,
 ): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-  const [, runs, runId, events, ...rest] = pathname.split('/');
-  const route = `${request.method} /${runs}${runId === undefined ? '' : '/:id'}${events === undefined ? '' : `/${events}`}`;
-  if (runs !== 'runs' || rest.length > 0) throw new RequestError(404, `there is no ${pathname}`);
-  const found = (): Run => orchestrator.getRun(runId ?? '');
-  switch (route) {
+  const { method = '', url = '/' } = request;
+  const path = url.split('?', 1)[0] ?? '/';
+  const match = /^\/runs(?:\/([^/]+)(\/events)?)?$/.exec(path);
+  if (match === null) throw new RequestError(404, `there is no ${path}`);
+  const [, runId = '', part = ''] = match;
+  const found = (): Run => orchestrator.getRun(runId);
+  switch (`${method} /runs${runId && '/:id'}${part}`) {
     case 'POST /runs':
       return start(orchestrator, request, response);
     case 'GET /runs/:id':
@@ -64,7 +69,9 @@ async function answer(
       return reply(response, isCancelled ? 202 : 409, { runId: run.runId, status: run.status });
     }
     default:
-      throw new RequestError(405, `${request.method} ${pathname} is not possible`);
+      throw new RequestError(405, `${path} has no ${method}`, {
+        allow: runId === '' ? 'POST' : part === '' ? 'GET, DELETE' : 'GET',
+      });
   }
 }
 
@@ -90,7 +97,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new RequestError(413, `at most ${BODY_BYTES_MAX} bytes`);
+    if (bytes > BODY_BYTES_MAX)
+      throw new RequestError(413, `the body has at most ${BODY_BYTES_MAX} bytes`, { connection: 'close' });
     chunks.push(chunk);
   }
   try {
@@ -100,15 +108,21 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function reply(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
+function reply(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { ...headers, 'content-type': 'application/json' });
   response.end(`${JSON.stringify(body)}\n`);
 }
 
 function fail(response: ServerResponse, error: unknown): void {
   // A stream that has begun can only be broken off.
   if (response.headersSent) response.destroy();
-  else if (error instanceof RequestError) reply(response, error.status, { message: error.message });
+  else if (error instanceof RequestError)
+    reply(response, error.status, { message: error.message }, error.headers);
   else if (OrchestratorError.is(error))
     reply(response, STATUS_OF[error.code] ?? 500, { code: error.code, message: error.message });
   else reply(response, 500, { message: 'something went wrong in here' });

@@ -1,17 +1,26 @@
 /** What the command line may say. */
 import { parseArgs } from 'node:util';
 
-export const USAGE = `Usage: npm run demo -- [folder] [--out dir] [--inline] [--compare]
+export const USAGE = `Usage: npm run demo -- [folder] [--out dir] [--inline] [--compare] [--figures]
 
 Reads the Markdown documents below a folder and writes a report on what they say.
 
   folder       where to look (default: node_modules, and there the README of each package)
   --out dir    where report.md and report.json go (default: report)
-  --inline     parses in the main thread, not on worker threads
-  --compare    does the work a second time in the main thread, and says what the threads have gained
+  --inline     does everything in the thread of the host, not on worker threads
+  --compare    does the work once more inline, in a process of its own, and says what the threads have gained;
+               the default of npm run demo; not done when the first run took more than 10 s
+  --figures    prints only how long the run took, and how busy the host was, as JSON
   --help       shows this`;
 
-export type CommandLine = { help: boolean; folder: string; out: string; inline: boolean; compare: boolean };
+export type CommandLine = {
+  help: boolean;
+  folder: string;
+  out: string;
+  inline: boolean;
+  compare: boolean;
+  figures: boolean;
+};
 
 /** The command line makes no sense. */
 export class UsageError extends Error {
@@ -23,9 +32,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values, positionals } = parse(args);
   const [folder = 'node_modules', ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`One folder at a time, please: ${positionals.join(', ')}`);
-  const { out = 'report', help = false, inline = false, compare = false } = values;
+  const { out = 'report', help = false, inline = false, compare = false, figures = false } = values;
   if (folder === '' || out === '') throw new UsageError('The name of a folder must not be empty');
-  return { help, folder, out, inline, compare };
+  return { help, folder, out, inline, compare, figures };
 }
 
 function parse(args: readonly string[]) {
@@ -37,6 +46,7 @@ function parse(args: readonly string[]) {
         out: { type: 'string' },
         inline: { type: 'boolean' },
         compare: { type: 'boolean' },
+        figures: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });

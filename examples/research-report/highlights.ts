@@ -1,4 +1,5 @@
 /** What is worth telling of a report in a few lines, and how that looks on a console. */
+import type { HostLoad } from './host-load.ts';
 import type { DocumentReport, Report, WrittenReport } from './report.ts';
 import type { Finding, Severity } from './review.ts';
 import type { Tally } from './run-record.ts';
@@ -110,11 +111,23 @@ export function renderHighlights(highlights: Highlights, files: WrittenReport, t
   return `\n${lines.join('\n')}\n`;
 }
 
-type Timed = { tally: Pick<Tally, 'elapsed'>; pause: number };
+/** How long a run took, and what it took of the thread of the host; in milliseconds. */
+export type Figures = HostLoad & { elapsed: number };
 
-/** What it has gained to parse, index and compare on threads. */
-export function renderGain(threads: Timed, inline: Timed): string {
-  const pauses = `${threads.pause.toFixed(0)} ms instead of ${inline.pause.toFixed(0)} ms`;
-  const times = `${formatDuration(threads.tally.elapsed)} instead of ${formatDuration(inline.tally.elapsed)}`;
-  return `${'Threads'.padEnd(10)} the run took ${times}; the main thread paused for at most ${pauses}\n`;
+/** What it has gained to work on threads: the same work inline stands in brackets. */
+export function renderGain(threads: Figures, inline: Figures): string {
+  const both = (of: keyof Figures): string =>
+    `${formatDuration(Math.round(threads[of]))} (inline ${formatDuration(Math.round(inline[of]))})`;
+  return row(
+    'On threads',
+    `${both('elapsed')}; host busy for ${both('busy')}, longest pause ${both('pause')}`,
+  );
+}
+
+export function renderNoGain(why: string): string {
+  return row('On threads', `not compared with the same work inline: ${why}`);
+}
+
+function row(head: string, text: string): string {
+  return `${head.padEnd(10)} ${text}\n`;
 }

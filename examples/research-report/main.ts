@@ -1,15 +1,17 @@
 /**
  * The main example: reads every Markdown document below a folder and reports on what they say.
  *
- *   npm run demo -- [folder] [--out dir] [--inline]
+ *   npm run demo -- [folder] [--out dir] [--inline] [--compare]
  *
  * Here the orchestrator is opened and a run is started; the pipeline itself is in workflow.ts.
  */
 
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import {
   type Duration,
   type Monitor,
@@ -20,8 +22,8 @@ import {
 import { parseCommandLine, USAGE } from './command-line.ts';
 import { findDocuments } from './find-documents.ts';
 import { codeOf, flakyDisk } from './flaky-disk.ts';
-import { type Highlights, renderGain, renderHighlights } from './highlights.ts';
-import { watchPauses } from './pauses.ts';
+import { type Figures, type Highlights, renderGain, renderHighlights, renderNoGain } from './highlights.ts';
+import { type HostLoad, watchHost } from './host-load.ts';
 import type { WrittenReport } from './report.ts';
 import { type Tally, tallyOf } from './run-record.ts';
 import { type Screen, showProgress } from './show-progress.ts';
@@ -36,7 +38,7 @@ export type RunOptions = {
   /** Where progress is shown. Default: nowhere. */
   screen?: Screen;
   retryDelay?: Duration;
-  /** Where documents are parsed, indexed and compared. Default: on worker threads where Node loads TypeScript in them. */
+  /** Where everything is done that keeps a processor busy. Default: on worker threads where Node loads TypeScript in them. */
   runOn?: RunOn;
   monitors?: readonly Monitor[];
 };
@@ -45,8 +47,8 @@ export type Research = {
   files: WrittenReport;
   highlights: Highlights;
   tally: Tally;
-  /** The longest time for which the main thread was busy, in milliseconds. */
-  pause: number;
+  /** What the run took of the thread of the host. */
+  host: HostLoad;
 };
 
 /** Node 20 cannot load TypeScript, so there its threads cannot either. */
@@ -69,7 +71,7 @@ export async function run(options: RunOptions): Promise<Research> {
     runOn,
     readLog: (runId) => orchestrator.getRun(runId).events(),
   });
-  const endPauses = watchPauses();
+  const hostLoad = watchHost();
   const endProgress = screen && showProgress(orchestrator, research.tasks, screen);
   try {
     const run = await orchestrator.manageWorkflow(research, {
@@ -77,9 +79,10 @@ export async function run(options: RunOptions): Promise<Research> {
       ...(signal && { signal }),
     });
     const { outputs } = await run.result();
-    return { ...outputs.write, tally: await tallyOf(run.events()), pause: endPauses() };
+    const host = hostLoad();
+    return { ...outputs.write, tally: await tallyOf(run.events()), host };
   } finally {
-    endPauses();
+    hostLoad();
     endProgress?.();
     await orchestrator.close();
   }
@@ -90,15 +93,19 @@ type Streams = { stdout: Pick<Screen, 'write'>; stderr: Screen; signal?: AbortSi
 /** The program: prints what came of it, and gives the exit code. */
 export async function main(args: readonly string[], { stdout, stderr, signal }: Streams): Promise<number> {
   try {
-    const { help, folder, out, inline, compare } = parseCommandLine(args);
+    const { help, folder, out, inline, compare, figures } = parseCommandLine(args);
     if (help) {
       stdout.write(`${USAGE}\n`);
       return 0;
     }
-    const options = { folder, out, ...(signal && { signal }) };
-    const research = await run({ ...options, screen: stderr, ...(inline && { runOn: 'inline' }) });
+    const runOn = inline ? 'inline' : HOME;
+    const research = await run({ folder, out, screen: stderr, runOn, ...(signal && { signal }) });
+    if (figures) {
+      stdout.write(`${JSON.stringify(figuresOf(research))}\n`);
+      return 0;
+    }
     stdout.write(renderHighlights(research.highlights, research.files, research.tally));
-    if (compare) stdout.write(renderGain(research, await runInline(options)));
+    if (compare && runOn !== 'inline') stdout.write(await gainOf(research, folder, signal));
     return 0;
   } catch (error) {
     const { code, message } = explain(error);
@@ -107,11 +114,30 @@ export async function main(args: readonly string[], { stdout, stderr, signal }: 
   }
 }
 
-/** The same work once more, all of it in the main thread; the report goes nowhere. */
-async function runInline(options: RunOptions): Promise<Research> {
+function figuresOf({ tally: { elapsed }, host }: Research): Figures {
+  return { elapsed, ...host };
+}
+
+/** Whoever waited so long, in milliseconds, does not want to wait once more. */
+const COMPARED_MAX = 10_000;
+
+/** Does the same work inline, and says what threads have gained. */
+async function gainOf(research: Research, folder: string, signal?: AbortSignal): Promise<string> {
+  const figures = figuresOf(research);
+  if (figures.elapsed > COMPARED_MAX) return renderNoGain('the run took too long to do it again');
+  return renderGain(figures, await inlineFigures(folder, signal));
+}
+
+/** In a process of its own: here, the code is compiled and the files are known by now. The report goes nowhere. */
+async function inlineFigures(folder: string, signal?: AbortSignal): Promise<Figures> {
   const out = await mkdtemp(join(tmpdir(), 'research-'));
   try {
-    return await run({ ...options, out, runOn: 'inline' });
+    const args = [fileURLToPath(import.meta.url), folder, '--out', out, '--inline', '--figures'];
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      encoding: 'utf8',
+      ...(signal && { signal }),
+    });
+    return JSON.parse(stdout) as Figures;
   } finally {
     await rm(out, { recursive: true, force: true });
   }

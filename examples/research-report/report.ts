@@ -229,10 +229,18 @@ export function renderJson(report: Report): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
+/** The text of both files. */
+export type RenderedReport = { markdown: string; json: string };
+
+export function renderReport(report: Report): RenderedReport {
+  return { markdown: renderMarkdown(report), json: renderJson(report) };
+}
+
 /** Writes both files. Each appears whole or not at all, so that an interrupted run leaves no half report. */
-export async function writeReport(folder: string, report: Report): Promise<WrittenReport> {
-  const markdown = renderMarkdown(report);
-  const json = renderJson(report);
+export async function writeReport(
+  folder: string,
+  { markdown, json }: RenderedReport,
+): Promise<WrittenReport> {
   await mkdir(folder, { recursive: true });
   const markdownPath = path.join(folder, 'report.md');
   const jsonPath = path.join(folder, 'report.json');

@@ -6,17 +6,20 @@ export const AGENTS = {
   /** Reads, parses and counts. */
   researcher: { concurrency: 8 },
   /** Finds out what a document says, and how documents belong together. */
-  analyst: { concurrency: 2 },
+  analyst: { concurrency: 8 },
   /** Judges what the analyst found. */
   reviewer: { concurrency: 2 },
   /** Puts everything on paper. */
   writer: { concurrency: 1 },
 } satisfies Record<string, AgentOptions>;
 
+/** Worker threads for what keeps a processor busy: the thread of the host has little to do meanwhile. */
+export const THREADS = 2;
+
 /** A task takes all that it needs at once, or waits without holding anything. */
 export const RESOURCES = {
-  /** Work that keeps a processor busy. */
-  cpu: 2,
+  /** Work that keeps a processor busy: what a thread executes, and what waits there so that it never runs dry. */
+  cpu: 4 * THREADS,
   /** Files open at the same time. */
   io: 4,
   /** What parsing may use, in megabytes. */

@@ -123,8 +123,7 @@ function commonLabel(term: string, labels: ReadonlyMap<string, number>): string 
 /** How a term is written, for reports. Phrases are translated word by word. */
 export function labelFor(index: Pick<CorpusIndex, 'terms' | 'labels'>, term: string): string {
   const words = term.split(' ').map((word) => {
-    const at = findSorted(index.terms.length, (i) => compareText(index.terms[i] ?? '', word));
-    return index.labels[at] ?? word;
+    return index.labels[placeOf(index, word)] ?? word;
   });
   return words.join(' ');
 }
@@ -135,8 +134,29 @@ export function inverseDocumentFrequency(documents: number, containing: number):
 }
 
 export function documentFrequencyOf(index: CorpusIndex, term: string): number {
-  const at = findSorted(index.terms.length, (i) => compareText(index.terms[i] ?? '', term));
+  const at = placeOf(index, term);
   return at < 0 ? 0 : (index.documentFrequency[at] ?? 0);
+}
+
+function placeOf({ terms }: Pick<CorpusIndex, 'terms'>, term: string): number {
+  return findSorted(terms.length, (i) => compareText(terms[i] ?? '', term));
+}
+
+/** The part of an index that is about one document: all that its analysis asks for, and small enough to be sent along. */
+export function indexFor(document: DocumentTerms, index: CorpusIndex): CorpusIndex {
+  const places = document.terms.map(({ term }) => placeOf(index, term)).filter((at) => at >= 0);
+  const pairs = new Set(document.pairs.map(({ term }) => term));
+  const part = <Item>(all: readonly Item[]): Item[] => places.map((at) => all[at] as Item);
+  return {
+    documents: index.documents,
+    length: index.length,
+    terms: part(index.terms),
+    documentFrequency: part(index.documentFrequency),
+    occurrences: part(index.occurrences),
+    labels: part(index.labels),
+    phrases: index.phrases.filter(({ phrase }) => pairs.has(phrase)),
+    boilerplate: index.boilerplate,
+  };
 }
 
 /** The terms of a document by falling weight; the squares of the weights add up to 1. */

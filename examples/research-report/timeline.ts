@@ -217,11 +217,18 @@ function ganttText(text: string): string {
 /** The edges between steps, with how many edges between tasks each stands for. */
 export function stepEdges(edges: readonly GraphEdge[]): StepEdge[] {
   const counts = new Map<string, StepEdge>();
+  const steps = new Map<string, string>();
+  // Most tasks are at many edges.
+  const known = (path: string): string => {
+    const step = steps.get(path) ?? stepOf(path);
+    steps.set(path, step);
+    return step;
+  };
   for (const edge of edges) {
-    const [from, to] = [stepOf(edge.from), stepOf(edge.to)];
+    const [from, to] = [known(edge.from), known(edge.to)];
     const key = `${from}\n${to}`;
-    const known = counts.get(key);
-    if (known) known.tasks += 1;
+    const counted = counts.get(key);
+    if (counted) counted.tasks += 1;
     else if (from !== to) counts.set(key, { from, to, tasks: 1 });
   }
   return [...counts.values()].sort(

@@ -2,10 +2,10 @@
  * The pipeline as a workflow:
  *
  *   for each document   read → parse → terms ─┐
- *   once, over all                            collect → index ──────────── compare ─┐
- *   for each document                                     └ analyse → review        │
- *                                                              (→ revise) → approve │
- *   once, over all      prepare ──────────────────────────────────── gather ────── write
+ *   once, over all                            collect → index ──────────────── compare ─┐
+ *   for each document                                     └ focus → analyse → review    │
+ *                                                              (→ revise) → approve     │
+ *   once, over all      prepare ───────────────────────── gather → record → compose ── write
  *
  * The handlers are glue: what they do is in the modules beside this one, none of which knows of a workflow.
  */
@@ -19,23 +19,21 @@ import {
   taskFor,
   workerHandlers,
 } from '@taskmaster-ai/orchestrator';
-import { analyzeDocument } from './analysis.ts';
 import type { DocumentListing, FoundDocument } from './find-documents.ts';
 import { isOutOfReach, isPassing, type ReadText } from './flaky-disk.ts';
-import { highlightsOf } from './highlights.ts';
 import { researchInput } from './input.ts';
-import { buildReport, writeReport } from './report.ts';
+import { writeReport } from './report.ts';
 import { reviewAnalysis } from './review.ts';
 import { logUntil, recordOf } from './run-record.ts';
-import { memoryFor, OUTPUT_LOCK, workFor } from './team.ts';
-import { corpusKeyTerms } from './terms.ts';
+import { memoryFor, OUTPUT_LOCK, THREADS, workFor } from './team.ts';
+import { corpusKeyTerms, indexFor } from './terms.ts';
 
 export type ResearchPlan = {
   listing: DocumentListing;
   readText: ReadText;
   /** The wait before the second attempt at a document that could not be read. */
   retryDelay: Duration;
-  /** Where documents are parsed, indexed and compared. */
+  /** Where everything is done that keeps a processor busy. */
   runOn: RunOn;
   /** The log of a run; the writer prints that of its own. */
   readLog: (runId: string) => AsyncIterable<RunEvent>;
@@ -44,14 +42,16 @@ export type ResearchPlan = {
 const step = taskFor(researchInput);
 
 /** Loaded by the threads, and not here. */
-const textWork = workerHandlers<typeof import('./text-work.ts')>(new URL('./text-work.ts', import.meta.url));
+const textWork = workerHandlers<typeof import('./text-work.ts')>(new URL('./text-work.ts', import.meta.url), {
+  threads: THREADS,
+});
 
 /** The tasks differ with the documents found, so the workflow is made anew for each listing. */
 export function defineResearch(plan: ResearchPlan) {
   const { listing } = plan;
   const sources = listing.documents.map((document) => sourceTasks(document, plan));
   const corpus = corpusTasks(sources, plan);
-  const opinions = sources.map((source) => opinionTasks(source, corpus));
+  const opinions = sources.map((source) => opinionTasks(source, corpus, plan));
   // The return type is stated because the writer, which asks for the graph, is itself a part of it.
   const graph = (): readonly AnyTask[] => research.tasks;
   const research = defineWorkflow('research-report', {
@@ -132,7 +132,7 @@ function corpusTasks(sources: readonly Source[], { runOn }: ResearchPlan) {
     agentAssigned: 'analyst',
     // All of the work that is left at that point, done by one task: it should start before the many small ones.
     estimatedDuration: sources.reduce((sum, { document }) => sum + workFor(document.bytes), 0),
-    resourceRequirements: { cpu: 2 },
+    resourceRequirements: { cpu: 1 },
     handler: textWork.compare,
     runOn,
   });
@@ -140,14 +140,26 @@ function corpusTasks(sources: readonly Source[], { runOn }: ResearchPlan) {
 }
 
 /** The analyst and the reviewer, who may ask for a second analysis. */
-function opinionTasks({ document, read, parse, terms }: Source, { index }: Corpus) {
+function opinionTasks(
+  { document, read, parse, terms }: Source,
+  { index }: Corpus,
+  { runOn }: Pick<ResearchPlan, 'runOn'>,
+) {
   const { id, bytes } = document;
+  const focus = step(`focus:${id}`, {
+    // The whole index would be sent to a thread once for each document.
+    dependencies: { terms, index },
+    agentAssigned: 'analyst',
+    run: ({ dependencies: { terms, index } }) => indexFor(terms, index),
+  });
   const analyse = step(`analyse:${id}`, {
-    dependencies: { parse, terms, index },
+    dependencies: { parse, terms, focus },
     agentAssigned: 'analyst',
     estimatedDuration: workFor(bytes),
     resourceRequirements: { cpu: 1 },
-    run: ({ dependencies: { parse, terms, index } }) => analyzeDocument(document, parse, terms, index),
+    inputData: document,
+    handler: textWork.analyse,
+    runOn,
   });
   const review = step(`review:${id}`, {
     dependencies: { analyse },
@@ -155,12 +167,13 @@ function opinionTasks({ document, read, parse, terms }: Source, { index }: Corpu
     run: ({ dependencies: { analyse } }) => reviewAnalysis(analyse),
   });
   const revise = step(`revise:${id}`, {
-    dependencies: { parse, terms, index, review },
+    dependencies: { parse, terms, focus, review },
     agentAssigned: 'analyst',
     resourceRequirements: { cpu: 1 },
     when: ({ dependencies: { review } }) => review.verdict === 'revise',
-    run: ({ dependencies: { parse, terms, index, review } }) =>
-      analyzeDocument(document, parse, terms, index, review.advice),
+    inputData: document,
+    handler: textWork.revise,
+    runOn,
   });
   const approve = step(`approve:${id}`, {
     dependencies: { read, analyse, review, revise },
@@ -172,12 +185,12 @@ function opinionTasks({ document, read, parse, terms }: Source, { index }: Corpu
       return { analysis, review: verdict, unreadable: read.unreadable };
     },
   });
-  return { analyse, review, revise, approve };
+  return { focus, analyse, review, revise, approve };
 }
 
 /** The writer. Both tasks that touch the output hold its lock, so two runs never write at the same time. */
 function writingTasks(
-  { listing, readLog }: ResearchPlan,
+  { listing, readLog, runOn }: ResearchPlan,
   { index, compare }: Corpus,
   opinions: readonly Opinion[],
   graph: () => readonly AnyTask[],
@@ -205,26 +218,33 @@ function writingTasks(
       };
     },
   });
+  const record = step('record', {
+    description: 'What this run has done so far',
+    dependencies: { gather, compare },
+    agentAssigned: 'writer',
+    run: async ({ runId, path }) => recordOf(graph(), await logUntil(readLog(runId), path)),
+  });
+  const compose = step('compose', {
+    description: 'The text of the report',
+    dependencies: { index, compare, gather, record },
+    agentAssigned: 'writer',
+    resourceRequirements: { cpu: 1 },
+    inputData: listing,
+    handler: textWork.compose,
+    runOn,
+  });
   const write = step('write', {
     description: 'report.md and report.json',
-    dependencies: { prepare, index, compare, gather },
+    dependencies: { prepare, compose },
     agentAssigned: 'writer',
     locks: [OUTPUT_LOCK],
     timeout: '30s',
-    async run({ input, dependencies: { index, compare, gather }, runId, path, clock }) {
-      const events = await logUntil(readLog(runId), path);
-      const report = buildReport({
-        generatedAt: new Date(clock.now()).toISOString(),
-        listing: { ...listing, unreadable: [...listing.unreadable, ...gather.unreadable] },
-        index,
-        ...gather,
-        ...compare,
-        run: recordOf(graph(), events),
-      });
-      return { files: await writeReport(input.out, report), highlights: highlightsOf(report) };
+    async run({ input, dependencies: { compose } }) {
+      const { highlights, ...report } = compose;
+      return { files: await writeReport(input.out, report), highlights };
     },
   });
-  return [prepare, gather, write] as const;
+  return [prepare, gather, record, compose, write] as const;
 }
 
 /** Dependencies by task id, for a task that waits for a whole row of equals. */

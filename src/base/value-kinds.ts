@@ -72,6 +72,15 @@ export function isPrimitive(value: unknown): value is Primitive {
   }
 }
 
+/** The longest text that is no longer than any limit of size, in UTF-16 units. */
+const SMALL_TEXT = 100_000;
+
+/** Whether a value is a primitive whose size nobody has to look at: any but a long text and a bigint. */
+export function isSmall(value: unknown): value is Primitive {
+  if (typeof value === 'string') return value.length <= SMALL_TEXT;
+  return typeof value !== 'bigint' && isPrimitive(value);
+}
+
 /** The estimated size of a primitive: a string counts two bytes per UTF-16 unit. */
 export function primitiveBytes(value: Primitive): number {
   if (typeof value === 'string') return 8 + value.length * 2;
@@ -94,7 +103,9 @@ export function kindOf(value: object): ValueKind {
   if (Array.isArray(value)) {
     return proto === Array.prototype || ownClassName(proto as object) === 'Array' ? 'array' : 'other';
   }
-  if (ArrayBuffer.isView(value)) return hasSlot(getViewLength, value) ? 'view' : 'typed';
+  // The tag tells without throwing: an error for each buffer would cost more than the buffer.
+  if (ArrayBuffer.isView(value))
+    return Reflect.apply(getTypedArrayName, value, []) === undefined ? 'view' : 'typed';
   if (proto === Date.prototype) return hasSlot(getTime, value) ? 'date' : 'other';
   if (proto === Map.prototype) return hasSlot(getMapSize, value) ? 'map' : 'other';
   if (proto === Set.prototype) return hasSlot(getSetSize, value) ? 'set' : 'other';

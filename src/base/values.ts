@@ -7,7 +7,7 @@ import { type GuardedValue, SIZE_HINT, type ValueRefusal, Walker } from './value
 
 export { copyGuarded } from './copy-guarded.ts';
 export { describeName, describeValue, quote } from './describe-value.ts';
-export { isPrimitive } from './value-kinds.ts';
+export { isPrimitive, isSmall } from './value-kinds.ts';
 export type { GuardedValue, ValueRefusal } from './value-walker.ts';
 
 /** How much {@link guardValue} accepts. */
@@ -20,7 +20,8 @@ export interface GuardLimits {
 
 const DEFAULT_DEPTH = 100;
 const DEEPEST = 1_000;
-const DEFAULT_BYTES = 64 * 1024 * 1024;
+/** The most bytes that a value may have, by a rough estimate, where nothing else is said. */
+export const GUARD_BYTES = 64 * 1024 * 1024;
 
 /**
  * Checks a value of the host and copies it, so that later changes by the host cannot reach it.
@@ -38,7 +39,7 @@ const DEFAULT_BYTES = 64 * 1024 * 1024;
  * `DOMException` does for its name) and the traps of a proxy; a trap that throws is a refusal.
  */
 export function guardValue(value: unknown, limits?: GuardLimits): GuardedValue | ValueRefusal {
-  const maxBytes = limits?.bytes ?? DEFAULT_BYTES;
+  const maxBytes = limits?.bytes ?? GUARD_BYTES;
   if (isPrimitive(value)) {
     const bytes = primitiveBytes(value);
     if (bytes <= maxBytes) return { ok: true, value, shareable: true, bytes };

@@ -67,7 +67,8 @@ export function checkRegistered(name: string, handler: unknown, at: string): Any
   throw notCallable(handler, `${at}/${name}`);
 }
 
-function notCallable(value: unknown, at: string): OrchestratorError {
+/** The refusal of what cannot be called as a handler. */
+export function notCallable(value: unknown, at: string): OrchestratorError {
   const kind = typeof value === 'function' ? kindOf(value as AnyHandler) : undefined;
   return refuse('HANDLER_INVALID', {
     at,
@@ -78,7 +79,7 @@ function notCallable(value: unknown, at: string): OrchestratorError {
 }
 
 /** Arrow and async functions have no prototype; classes and generators have one that tells them apart. */
-function isCallable(run: AnyHandler): boolean {
+export function isCallable(run: AnyHandler): boolean {
   return run.prototype === undefined || kindOf(run) === 'a function';
 }
 
@@ -102,13 +103,22 @@ export function checkHandlerRef(value: unknown, at: string): HandlerRef {
       found: describeValue(value),
       allowed:
         'the name of a registered handler, { kind: "registered", name }, or a member of workerHandlers(…)',
-      hint: typeof value === 'function' ? 'Give a function as run.' : undefined,
+      hint: hintFor(value),
     });
   }
   checkKeys(given, REF_KEYS, at);
   const version = given.version === undefined ? undefined : checkText(given.version, `${at}/version`, 128);
   const name = checkHandlerName(given.name, `${at}/name`);
   return version === undefined ? { kind: 'registered', name } : { kind: 'registered', name, version };
+}
+
+function hintFor(value: unknown): string | undefined {
+  if (typeof value === 'function') return 'Give a function as run.';
+  if (typeof value !== 'object' || value === null) return undefined;
+  const isModule = Object.getOwnPropertySymbols(value).some((key) => isWorkerModule(Reflect.get(value, key)));
+  return isModule
+    ? 'This is a whole module of handlers: name one of its exports, such as handlers.parse.'
+    : undefined;
 }
 
 function isWorkerGiven(value: unknown): value is Partial<WorkerRef> {

@@ -142,6 +142,7 @@ export function checkChoice<const Choice extends string>(
   value: unknown,
   at: string,
   choices: readonly Choice[],
+  hint?: string,
 ): Choice {
   if (typeof value !== 'string' || !(choices as readonly string[]).includes(value)) {
     const nearest = typeof value === 'string' ? nearestName(value, choices) : undefined;
@@ -149,7 +150,7 @@ export function checkChoice<const Choice extends string>(
       at,
       value,
       choices.join(', '),
-      nearest === undefined ? undefined : `Did you mean ${nearest}?`,
+      nearest === undefined ? hint : `Did you mean ${nearest}?`,
     );
   }
   return value as Choice;

@@ -1,6 +1,7 @@
 import type { TaskFailure } from './failure.ts';
 import type { LockMode } from './needs.ts';
 import type { TaskPath } from './path.ts';
+import type { TraceCarrier } from './trace.ts';
 
 /** Names the code that a task runs. An inline function's name is `<workflow>/<taskId>`. */
 export interface HandlerRef {
@@ -125,6 +126,8 @@ export interface HandlerContext<In = unknown, Deps = Readonly<Record<string, unk
   readonly locks: HeldLocks;
   readonly log: HandlerLog;
   readonly clock: HandlerClock;
+  /** The trace that the run belongs to, as `open({ trace })` gave it: the same on every executor. Empty without one. */
+  readonly trace: TraceCarrier;
 }
 
 /** The code of a task: returns the output, or a promise of it. */

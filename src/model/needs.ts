@@ -54,7 +54,11 @@ export function checkResourceNeeds(value: unknown, at: string): readonly Resourc
  */
 export function checkLockNeeds(value: unknown, at: string): readonly LockNeed[] {
   if (!Array.isArray(value)) {
-    throw refuse('OPTION_INVALID', { at, found: describeValue(value), allowed: 'an array of lock names' });
+    throw refuse('OPTION_INVALID', {
+      at,
+      found: describeValue(value),
+      allowed: 'an array of lock names, or of { name, mode }',
+    });
   }
   const byLock = new Map<string, LockMode>();
   copyList(value, at, LOCKS_MAX, 'locks').forEach((request, i) => {
@@ -79,6 +83,12 @@ function checkLock(request: unknown, at: string): LockNeed {
   const mode =
     record.mode === undefined ? 'exclusive' : checkChoice(record.mode, `${at}/mode`, ['exclusive', 'shared']);
   return { name: checkId(record.name, `${at}/name`, 'a lock name'), mode };
+}
+
+/** Names what is asked for, in messages. */
+export function nameRequest(at: string, asked: readonly { readonly name: string }[]): string {
+  const names = asked.map(({ name }) => name).join(', ');
+  return `${at}(${names.length <= 200 ? names : `${names.slice(0, 200)}…`})`;
 }
 
 /** Needs are kept in one order, so that equal sets are equal texts. */

@@ -94,7 +94,12 @@ export function checkPolicies(options: AnyTaskOptions, at: string): TaskPolicies
     runOn:
       options.runOn === undefined
         ? undefined
-        : checkChoice(options.runOn, `${at}/runOn`, ['inline', 'worker', 'process']),
+        : checkChoice(
+            options.runOn,
+            `${at}/runOn`,
+            ['inline', 'worker', 'process'],
+            'A worker thread is "worker", a child process "process", the thread of the host "inline".',
+          ),
     transfer: options.transfer === undefined ? false : checkBoolean(options.transfer, `${at}/transfer`),
     tags: options.tags === undefined ? NO_POLICIES.tags : checkTags(options.tags, `${at}/tags`),
     metadata:

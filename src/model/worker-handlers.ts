@@ -1,7 +1,7 @@
 /**
  * Handlers that live in a module of their own, for worker threads and child processes.
  */
-import type { AnyHandler, HandlerRef } from './handler.ts';
+import type { AnyHandler, HandlerContext, HandlerRef } from './handler.ts';
 
 /** Where a call runs: in the thread of the host, in a worker thread, or in a child process. */
 export type RunOn = 'inline' | 'worker' | 'process';
@@ -26,6 +26,8 @@ export interface WorkerSettings {
   readonly warmUp: number;
   /** How long one stays without work, in milliseconds. */
   readonly idleMs: number;
+  /** How long one may take to start and to load the module, in milliseconds. */
+  readonly loadMs: number;
   /** The largest heap of one, in MiB; `undefined` for that of Node. */
   readonly memoryMb: number | undefined;
   /** How many calls may wait for a thread. */
@@ -79,10 +81,26 @@ type ReferenceTo<Function> = Function extends (context: infer Context) => infer 
 
 /** The functions of a module, by name. What it exports beside them is no handler. */
 export type WorkerHandlers<Module> = {
-  readonly [Name in keyof Module as Module[Name] extends AnyHandler ? Name : never]: ReferenceTo<
-    Module[Name]
-  >;
+  readonly [Name in keyof Module as Name extends typeof AROUND_HANDLERS
+    ? never
+    : Module[Name] extends AnyHandler
+      ? Name
+      : never]: ReferenceTo<Module[Name]>;
 };
+
+/** The export of a module that is called around its handlers, and is none itself. */
+export const AROUND_HANDLERS = 'aroundHandlers';
+
+/**
+ * What a module of handlers exports as `aroundHandlers` to have it called in place of each of its handlers, wherever they
+ * are executed: to continue the trace of the run, to give libraries the context that they look for in an
+ * `AsyncLocalStorage`, to measure. `next()` executes the handler, at most once; what this function returns is the output.
+ *
+ * @example
+ * export const aroundHandlers: AroundHandlers = ({ trace }, next) =>
+ *   context.with(propagation.extract(ROOT_CONTEXT, trace), next);
+ */
+export type AroundHandlers = (context: HandlerContext<unknown, unknown>, next: () => unknown) => unknown;
 
 /**
  * What a handler returns, awaited. A module of handlers can name its types by it without importing the file that

@@ -20,6 +20,7 @@ import type { Ticket } from '../managers/scheduling/ticket.ts';
 import { Timers } from '../managers/scheduling/timers.ts';
 import { AttemptManager } from '../managers/workflows/attempt-manager.ts';
 import { attemptServices } from '../managers/workflows/attempt-services.ts';
+import { traceOfAttempts } from '../managers/workflows/attempt-trace.ts';
 import { Handlers } from '../managers/workflows/handlers.ts';
 import { keepShapes } from '../managers/workflows/kept-shapes.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
@@ -160,6 +161,7 @@ function composeRunning(
     heartbeat: (attempt) => attempts.heartbeat(attempt),
     giveUp: (attempt, thrown) => attempts.giveUp(attempt, thrown),
     locks: concurrency.nested,
+    traceOf: traceOfAttempts(options.trace, (thrown) => hub.report('trace', thrown)),
   });
   keepShapes(services, executor);
   const attempts: AttemptManager = new AttemptManager({

@@ -51,7 +51,7 @@ export class Engine {
   /** Registers the workflows of the options, and goes on with what the store has unfinished. */
   async begin(): Promise<void> {
     await this.#nameExports();
-    this.observers.begin(this.#options.monitoring);
+    this.observers.begin(this.#options);
     for (const workflow of this.#options.workflows) this.starter.register(workflow);
     await recoverRuns(this.parts);
   }

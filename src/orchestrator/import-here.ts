@@ -1,4 +1,3 @@
-import { OrchestratorError } from '../model/errors.ts';
 import type { AnyHandler, Handler } from '../model/handler.ts';
 import type { WorkerRef } from '../model/worker-handlers.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -11,6 +10,8 @@ export interface ModuleReader {
   loadFunctions(url: string): Promise<Functions>;
   /** @throws OrchestratorError `HANDLER_UNKNOWN` */
   functionOf(functions: Functions, name: string, url: string): (context: never) => unknown;
+  /** What a call fails with when the module cannot be loaded. */
+  unloadable(url: string, cause: unknown): Error;
 }
 
 /**
@@ -26,13 +27,10 @@ export function importerHere(
     const letGo = clock.hold();
     try {
       const read = await reader();
-      loaded.set(url, { reader: read, functions: await read.loadFunctions(url) });
-    } catch (cause) {
-      const why = cause instanceof Error ? `: ${cause.message}` : '';
-      throw new OrchestratorError('HANDLER_LOAD_FAILED', `the module ${url} cannot be loaded${why}`, {
-        cause,
-        details: { url },
+      const functions = await read.loadFunctions(url).catch((cause: unknown) => {
+        throw read.unloadable(url, cause);
       });
+      loaded.set(url, { reader: read, functions });
     } finally {
       letGo();
     }

@@ -4,17 +4,21 @@ import type { MonitoringOptions } from '../managers/monitoring/monitoring-option
 import { MonitoringService } from '../managers/monitoring/monitoring-service.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { Composition } from './compose.ts';
+import type { CheckedOptions } from './options.ts';
 import { failRun, failTask } from './report-outcome.ts';
 import { usageReadings } from './usage-readings.ts';
 
+type ObserverOptions = Pick<CheckedOptions, 'monitoring' | 'errorRecords' | 'keepsErrors'>;
+
 /**
- * The monitoring service and the error handler of one orchestrator: each is made, and begins to hear events, when it is
- * first asked for, so that an orchestrator that nobody watches tells nobody.
+ * The monitoring service and the error handler of one orchestrator: each is made, and begins to hear events, when the
+ * options say so, or else when it is first asked for, so that an orchestrator that nobody watches tells nobody.
  */
 export class Observers {
   readonly #parts: Composition;
   #monitoring: MonitoringService | undefined;
   #errors: ErrorHandler | undefined;
+  #errorRecords: number | undefined;
   #closed = false;
 
   constructor(parts: Composition) {
@@ -22,8 +26,10 @@ export class Observers {
   }
 
   /** Begins to watch from the start, if the options of the orchestrator say so. */
-  begin(options: MonitoringOptions | undefined): void {
-    if (options !== undefined) this.#monitoring = this.#watch(options);
+  begin({ monitoring, errorRecords, keepsErrors }: ObserverOptions): void {
+    this.#errorRecords = errorRecords;
+    if (monitoring !== undefined) this.#monitoring = this.#watch(monitoring);
+    if (keepsErrors) this.#errors = this.#remember();
   }
 
   get monitoring(): MonitoringService {
@@ -32,32 +38,34 @@ export class Observers {
   }
 
   get errors(): ErrorHandler {
-    if (this.#errors === undefined) {
-      const parts = this.#parts;
-      this.#errors = new ErrorHandler({
-        clock: parts.clock,
-        logger: parts.logger,
-        actions: {
-          failTask: (runId, path, error) => failTask(parts, runId, path, error),
-          failRun: (runId, error) => failRun(parts, runId, error),
-          workflowOf: (runId) => parts.directory.find(runId)?.plan.workflowId,
-        },
-      });
-      parts.hub.watch(this.#errors);
-    }
+    this.#errors ??= this.#remember();
     return this.#errors;
   }
 
-  /** Reports a failure from outside; with nobody who remembers errors, nothing is remembered. */
+  /** Reports a failure from outside. */
   handleTaskError(runId: string, path: TaskPath, error: unknown): Promise<Recovery> {
-    return this.#errors === undefined
-      ? failTask(this.#parts, runId, path, error)
-      : this.#errors.handleTaskError(runId, path, error);
+    return this.errors.handleTaskError(runId, path, error);
   }
 
   close(): void {
     this.#closed = true;
     this.#monitoring?.close();
+  }
+
+  #remember(): ErrorHandler {
+    const parts = this.#parts;
+    const handler = new ErrorHandler({
+      clock: parts.clock,
+      logger: parts.logger,
+      records: this.#errorRecords,
+      actions: {
+        failTask: (runId, path, error) => failTask(parts, runId, path, error),
+        failRun: (runId, error) => failRun(parts, runId, error),
+        workflowOf: (runId) => parts.directory.find(runId)?.plan.workflowId,
+      },
+    });
+    parts.hub.watch(handler);
+    return handler;
   }
 
   #watch(options: MonitoringOptions): MonitoringService {

@@ -1,24 +1,21 @@
 import { checkMonitoring, type MonitoringOptions } from '../managers/monitoring/monitoring-options.ts';
-import { CAPACITY_MAX } from '../managers/resources/row.ts';
 import type { AgentLimits } from '../managers/scheduling/needs-book.ts';
 import { checkPolicy, type SchedulingPolicy } from '../managers/scheduling/policy.ts';
 import { checkRegistered } from '../model/check-handler.ts';
 import {
   checkChoice,
   checkDuration,
+  checkFunction,
   checkInteger,
   checkKeys,
-  checkNumber,
   checkRecord,
-  checkTimeLimit,
   copyList,
   type Duration,
   invalidOption,
   reading,
 } from '../model/checks.ts';
-import { refuse } from '../model/errors.ts';
 import type { AnyHandler, Handler } from '../model/handler.ts';
-import { checkId } from '../model/ids.ts';
+import type { TraceSource } from '../model/trace.ts';
 import {
   isWorkerModule,
   type WorkerHandler,
@@ -34,25 +31,14 @@ import type { IdSource } from '../ports/id-source.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Monitor } from '../ports/monitor.ts';
 import type { Random } from '../ports/random.ts';
-
-/**
- * How much there is of a resource:
- * - a number: that much at once (`cpu: 4`);
- * - `{ capacity, per }`: that much in any span of that length (`{ capacity: 90_000, per: '1m' }`);
- * - `{ budget }`: that much in all.
- */
-export type ResourceOptions =
-  | number
-  | { readonly capacity: number; readonly per?: Duration }
-  | { readonly budget: number };
-
-/** What an agent may do. */
-export interface AgentOptions {
-  /** Tasks of this agent in progress at once. Default: no limit. */
-  readonly concurrency?: number | undefined;
-  /** Starts of tasks of this agent in any span of that length. */
-  readonly rate?: { readonly limit: number | undefined; readonly per: Duration };
-}
+import {
+  type AgentOptions,
+  COUNT_MAX,
+  checkAgents,
+  checkResources,
+  type ResourceOptions,
+  type ResourceSpec,
+} from './limit-options.ts';
 
 /** What an orchestrator is opened with. Everything has a default. */
 export interface OrchestratorOptions {
@@ -86,6 +72,11 @@ export interface OrchestratorOptions {
    * asked for.
    */
   readonly monitoring?: boolean | MonitoringOptions | undefined;
+  /**
+   * Remembers what goes wrong, and logs it, from the start: `true`, or how many records are kept (1 to 1,000,000, default
+   * 1,000). Default: from the start if there is a `logger`, else from when `orchestrator.errors` is first asked for.
+   */
+  readonly errors?: boolean | { readonly records?: number | undefined } | undefined;
   /** Where log lines go. Default: nowhere. */
   readonly logger?: Logger | undefined;
   /** Time. Default: that of the machine. */
@@ -96,14 +87,8 @@ export interface OrchestratorOptions {
   readonly random?: Random | undefined;
   /** What runs the bodies of tasks. Default: this thread. */
   readonly executor?: Executor | undefined;
-}
-
-/** A resource, checked. */
-export interface ResourceSpec {
-  readonly name: string;
-  readonly kind: 'resource' | 'rate' | 'budget';
-  readonly capacity: number;
-  readonly perMs: number | undefined;
+  /** Says which trace an attempt belongs to (`context.trace`); asked once an attempt, in the async context of its run. */
+  readonly trace?: TraceSource | undefined;
 }
 
 /** `OrchestratorOptions` checked, with the defaults that need no adapter. */
@@ -122,11 +107,16 @@ export interface CheckedOptions {
   readonly retainRuns: number;
   readonly monitors: readonly Monitor[];
   readonly monitoring: MonitoringOptions | undefined;
+  /** How many records of errors are kept. */
+  readonly errorRecords: number;
+  /** Whether errors are remembered before anybody asks for them. */
+  readonly keepsErrors: boolean;
   readonly logger: Logger | undefined;
   readonly clock: Clock | undefined;
   readonly idSource: IdSource | undefined;
   readonly random: Random | undefined;
   readonly executor: Executor | undefined;
+  readonly trace: TraceSource | undefined;
 }
 
 const STORE_METHODS = ['append', 'read', 'list', 'findKey', 'remove', 'claim', 'release'] as const;
@@ -144,15 +134,16 @@ const KEYS: ReadonlySet<string> = new Set([
   'retainRuns',
   'monitors',
   'monitoring',
+  'errors',
   'logger',
   'clock',
   'idSource',
   'random',
   'executor',
+  'trace',
 ]);
 
-/** The greatest number of tasks at once, and of ended runs that are kept. */
-export const COUNT_MAX = 1_000_000;
+const ERROR_KEYS: ReadonlySet<string> = new Set(['records']);
 
 /** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `ID_INVALID`, `DEFINITION_INVALID` … */
 export function checkOptions(given: unknown): CheckedOptions {
@@ -186,11 +177,17 @@ function readOptions(given: unknown, at: string): CheckedOptions {
         : checkInteger(options.retainRuns, `${at}/retainRuns`, 0, COUNT_MAX),
     monitors: checkMonitors(options.monitors, `${at}/monitors`),
     monitoring: readMonitoring(options.monitoring, `${at}/monitoring`),
+    errorRecords: readErrorRecords(options.errors, `${at}/errors`),
+    keepsErrors: options.errors === undefined ? options.logger !== undefined : options.errors !== false,
     logger: checkPort(options.logger, `${at}/logger`, ['debug', 'info', 'warn', 'error']),
     clock: checkPort(options.clock, `${at}/clock`, ['now', 'monotonic', 'setTimer', 'hold']),
     idSource: checkPort(options.idSource, `${at}/idSource`, ['nextRunId']),
     random: checkPort(options.random, `${at}/random`, ['next']),
     executor: checkPort(options.executor, `${at}/executor`, ['submit', 'cancel', 'close']),
+    trace:
+      options.trace === undefined
+        ? undefined
+        : (checkFunction(options.trace, `${at}/trace`, 'a function') as TraceSource),
   };
 }
 
@@ -258,60 +255,10 @@ function readMonitoring(value: unknown, at: string): MonitoringOptions | undefin
   return { ...options };
 }
 
-function checkResources(value: unknown, at: string): readonly ResourceSpec[] {
-  if (value === undefined) return [];
-  const record = checkRecord(value, at, 'an object from resource name to capacity');
-  return Object.keys(record).map((key) =>
-    checkResource(checkId(key, `${at}/${key}`, 'a resource name'), record[key], `${at}/${key}`),
-  );
-}
-
-function checkResource(name: string, value: unknown, at: string): ResourceSpec {
-  if (typeof value === 'number')
-    return { name, kind: 'resource', capacity: checkCapacity(value, at), perMs: undefined };
-  const record = checkRecord(value, at, 'a number, { capacity, per } or { budget }');
-  checkKeys(record, new Set(['capacity', 'per', 'budget']), at);
-  if (record.budget !== undefined) {
-    if (record.capacity !== undefined || record.per !== undefined) {
-      throw refuse('OPTION_CONFLICT', {
-        at,
-        found: 'budget together with capacity or per',
-        allowed: 'one of the two forms',
-      });
-    }
-    return { name, kind: 'budget', capacity: checkCapacity(record.budget, `${at}/budget`), perMs: undefined };
-  }
-  const capacity = checkCapacity(record.capacity, `${at}/capacity`);
-  if (record.per === undefined) return { name, kind: 'resource', capacity, perMs: undefined };
-  return { name, kind: 'rate', capacity, perMs: checkTimeLimit(record.per, `${at}/per`) };
-}
-
-/** A capacity: 0 pauses whoever needs the resource. */
-export function checkCapacity(value: unknown, at: string): number {
-  return checkNumber(value, at, 0, CAPACITY_MAX);
-}
-
-function checkAgents(value: unknown, at: string): ReadonlyMap<string, AgentLimits> {
-  const agents = new Map<string, AgentLimits>();
-  if (value === undefined) return agents;
-  const record = checkRecord(value, at, 'an object from agent name to limits');
-  for (const key of Object.keys(record)) {
-    const name = checkId(key, `${at}/${key}`, 'an agent name');
-    agents.set(name, checkAgent(record[key], `${at}/${name}`));
-  }
-  return agents;
-}
-
-function checkAgent(value: unknown, at: string): AgentLimits {
-  const agent = checkRecord(value, at, 'an object { concurrency, rate }') as AgentOptions;
-  checkKeys(agent, new Set(['concurrency', 'rate']), at);
-  const concurrency =
-    agent.concurrency === undefined
-      ? undefined
-      : { concurrency: checkInteger(agent.concurrency, `${at}/concurrency`, 1, COUNT_MAX) };
-  if (agent.rate === undefined) return { ...concurrency };
-  const rate = checkRecord(agent.rate, `${at}/rate`, 'an object { limit, per }');
-  checkKeys(rate, new Set(['limit', 'per']), `${at}/rate`);
-  const limit = checkInteger(rate.limit, `${at}/rate/limit`, 1, COUNT_MAX);
-  return { ...concurrency, rate: { limit, perMs: checkTimeLimit(rate.per, `${at}/rate/per`) } };
+function readErrorRecords(value: unknown, at: string): number {
+  if (value === undefined || typeof value === 'boolean') return 1_000;
+  const options = checkRecord(value, at, 'true, false or { records }');
+  checkKeys(options, ERROR_KEYS, at);
+  const { records } = options;
+  return records === undefined ? 1_000 : checkInteger(records, `${at}/records`, 1, 1_000_000);
 }

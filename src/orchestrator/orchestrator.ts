@@ -228,7 +228,7 @@ export class Orchestrator {
     return this.#engine.observers.monitoring;
   }
 
-  /** What went wrong, and what was done about it, since this was first asked for. */
+  /** What went wrong, and what was done about it: since `open({ errors })` or `open({ logger })`, else since this was first asked for. */
   get errors(): ErrorHandler {
     return this.#engine.observers.errors;
   }

@@ -49,6 +49,11 @@ export interface WorkerHandlersOptions<Name extends string = string> {
   readonly warmUp?: number | undefined;
   /** How long a thread stays without work. Default `5s`. */
   readonly idle?: Duration | undefined;
+  /**
+   * How long a thread may take to start and to load the module: `1ms` to `24h`, counted while the host's event loop is not
+   * blocked. Then the thread is ended, and what waits fails with `HANDLER_LOAD_FAILED`. Default `60s`.
+   */
+  readonly loadTimeout?: Duration | undefined;
   /** The largest heap of a thread: MiB from 16 to 1,048,576, or text such as `256mb`, `2gb`. Default: that of Node. */
   readonly memory?: number | string | undefined;
   /** How many calls may wait for a thread: 1 to 1,000,000. Default 100,000. */
@@ -74,6 +79,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'threads',
   'warmUp',
   'idle',
+  'loadTimeout',
   'memory',
   'queue',
   'isolation',
@@ -97,6 +103,9 @@ const MEMORY_MB_MIN = 16;
 export const MEMORY_MB_MAX = 1_048_576;
 const QUEUE_DEFAULT = 100_000;
 const IDLE_MS_DEFAULT = 5_000;
+const LOAD_MS_DEFAULT = 60_000;
+/** The longest time that a module may take to be loaded: a day, in milliseconds. */
+export const LOAD_MS_MAX = 86_400_000;
 const AT = 'workerHandlers';
 const OPTIONS = 'an object of options such as { threads }';
 const MIB_BY_UNIT: Readonly<Record<string, number>> = { m: 1, g: 1_024, t: 1_048_576 };
@@ -146,16 +155,15 @@ function references(module: WorkerModule): object {
 }
 
 /** The address of a file of code. */
-function checkModuleUrl(value: unknown, at: string): string {
+function checkModuleUrl(value: unknown, at: string, example = './handlers.js'): string {
   const text = typeof value === 'string' ? value : value instanceof URL ? value.href : undefined;
-  if (text !== undefined && isAbsolute(text)) return pathToFileURL(text).href;
-  const url = text === undefined ? undefined : parseUrl(text);
+  const url = text === undefined ? undefined : isAbsolute(text) ? pathToFileURL(text) : parseUrl(text);
   if (url !== undefined && isFile(url)) return url.href;
   throw refuse('OPTION_INVALID', {
     at,
     found: value instanceof URL ? `the URL ${quote(value.href)}` : describeValue(value),
-    allowed: 'a file: URL, or an absolute path',
-    hint: "Use new URL('./handlers.js', import.meta.url).",
+    allowed: 'a file: URL, or an absolute path, that names a file',
+    hint: `Use new URL('${example}', import.meta.url).`,
   });
 }
 
@@ -169,7 +177,8 @@ function parseUrl(text: string): URL | undefined {
 
 function isFile(url: URL): boolean {
   try {
-    return fileURLToPath(url) !== '';
+    // What ends so can only be a folder.
+    return !/[/\\]$/.test(fileURLToPath(url));
   } catch {
     // Another scheme, or the file of another machine.
     return false;
@@ -192,11 +201,12 @@ function readSettings(given: unknown): WorkerSettings {
     THREADS_MAX,
     Math.min(THREADS_MAX, Math.max(1, availableParallelism() - 1)),
   );
-  const { idle, memory, isolation, reload, env, execArgv, entry, handlers } = options;
+  const { idle, loadTimeout, memory, isolation, reload, env, execArgv, entry, handlers } = options;
   return {
     threads,
     warmUp: integer('warmUp', 0, threads, 0),
     idleMs: idle === undefined ? IDLE_MS_DEFAULT : checkDuration(idle, `${AT}/idle`),
+    loadMs: loadTimeout === undefined ? LOAD_MS_DEFAULT : checkLoadTimeout(loadTimeout, `${AT}/loadTimeout`),
     memoryMb: memory === undefined ? undefined : checkMemory(memory, `${AT}/memory`),
     queue: integer('queue', 1, WORKER_QUEUE_MAX, QUEUE_DEFAULT),
     isolation:
@@ -204,9 +214,15 @@ function readSettings(given: unknown): WorkerSettings {
     reload: reload === undefined ? false : checkBoolean(reload, `${AT}/reload`),
     env: env === undefined ? undefined : checkEnv(env, `${AT}/env`),
     execArgv: execArgv === undefined ? undefined : checkArguments(execArgv, `${AT}/execArgv`),
-    entry: entry === undefined ? undefined : checkModuleUrl(entry, `${AT}/entry`),
+    entry: entry === undefined ? undefined : checkModuleUrl(entry, `${AT}/entry`, './worker.js'),
     handlers: handlers === undefined ? new Map() : checkLimits(handlers, `${AT}/handlers`),
   };
+}
+
+function checkLoadTimeout(value: unknown, at: string): number {
+  const ms = checkTimeLimit(value, at);
+  if (ms <= LOAD_MS_MAX) return ms;
+  throw invalidOption(at, value, 'a duration from 1ms to 24h');
 }
 
 function checkMemory(value: unknown, at: string): number {

@@ -79,6 +79,21 @@ describe('fileLogger', () => {
     ]);
   });
 
+  it('leaves out of a line only the fields that cannot be written', async () => {
+    const path = join(folder, 'a.log');
+    const logger = fileLogger(path, { now: () => 5 });
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    logger.error({ runId: 'r', circle, error: new Error('boo'), time: 1 }, 'a line');
+    logger.error(throwingProxy() as never, 'another');
+    await logger.close();
+    expect(readLines(path)).toMatchObject([
+      { runId: 'r', error: { message: 'boo' }, time: 5, level: 'error', msg: 'a line', unreadable: true },
+      { time: 5, level: 'error', msg: 'another', unreadable: true },
+    ]);
+    expect(readLines(path)[0]).not.toHaveProperty('circle');
+  });
+
   it('throws at nobody who logs, whatever the message is and whatever the clock of the host does', async () => {
     const path = join(folder, 'a.log');
     const logger = fileLogger(path, {

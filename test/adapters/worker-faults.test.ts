@@ -33,12 +33,15 @@ const thrownAs =
   (thrown: unknown): void =>
     expect(thrown).toEqual(value);
 
-/** What other code may send to the parent of its process: it concerns nobody. */
-const FORGED = [[null], ['ready', 7, { started: true }], [[{ type: 'ended' }]]] as const;
-
 /** What no session says: only code that cannot be trusted does. */
 const IMPOSSIBLE: readonly unknown[] = [
+  null,
   7,
+  { batch: [] },
+  [{ type: 'ended' }],
+  'ring',
+  'bomb',
+  'flood',
   [null],
   [{ type: 'ready', names: 7 }],
   [{ type: 'failed', id: 1, error: null }],
@@ -47,6 +50,16 @@ const IMPOSSIBLE: readonly unknown[] = [
   [{ type: 'ask', id: 1, ask: 1, about: null }],
   [{ type: 'ask', id: 1, ask: 1, about: { what: 'acquire', names: 7, options: {} } }],
 ];
+
+/** Bytes that are no message: no value, no version, cut off, empty, of a length beyond all limits. */
+const GARBAGE: readonly Uint8Array[] = [
+  [0, 0, 0, 60, ...Array.from({ length: 60 }, () => 0xfe)],
+  [0, 0, 0, 2, 0xff, 0xee],
+  [0, 0, 0, 2, 0xff, 0x0f],
+  [0, 0, 0, 0],
+  [0xff, 0xff, 0xff, 0xff, 1],
+  [0x7f, 0, 0, 0],
+].map((bytes) => Uint8Array.from(bytes));
 
 const FAULTS: readonly Fault[] = [
   { name: 'exitZero', ends: 'WORKER_CRASHED' },
@@ -59,7 +72,9 @@ const FAULTS: readonly Fault[] = [
   { name: 'abort', only: 'process', ends: 'WORKER_CRASHED' },
   { name: 'killItself', data: 'SIGSEGV', only: 'process', ends: 'WORKER_CRASHED' },
   { name: 'killItself', data: 'SIGTERM', only: 'process', ends: 'WORKER_CRASHED' },
-  { name: 'disconnects', only: 'process', ends: 'WORKER_CRASHED' },
+  ...[[3], [4], [3, 4]].map((data): Fault => {
+    return { name: 'disconnects', data, only: 'process', ends: 'WORKER_CRASHED' };
+  }),
   { name: 'throwsNull', ends: thrownAs(null) },
   { name: 'rejectsUndefined', ends: thrownAs(undefined) },
   { name: 'throwsText', ends: thrownAs('a text') },
@@ -83,12 +98,31 @@ const FAULTS: readonly Fault[] = [
   { name: 'removesListeners', ends: { output: 'removed' } },
   { name: 'removesAndThrows', ends: 'WORKER_CRASHED' },
   { name: 'closesParentPort', ends: { output: 'closed' } },
-  { name: 'forges', data: [null], only: 'thread', ends: 'WORKER_CRASHED' },
-  ...FORGED.map((data): Fault => ({ name: 'forges', data, only: 'process', ends: { output: 'forged' } })),
+  { name: 'survives', ends: { output: 'alive' } },
+  { name: 'posts', only: 'thread', ends: 'WORKER_CRASHED' },
   ...IMPOSSIBLE.map((one): Fault => {
-    return { name: 'forges', data: [{ batch: one }], only: 'process', ends: 'WORKER_CRASHED' };
+    return { name: 'forges', data: [one], only: 'process', ends: 'WORKER_CRASHED' };
   }),
-  { name: 'garbage', only: 'process', ends: 'WORKER_CRASHED' },
+  // A class of errors by a name that every object has, which is no class.
+  ...['toString', '__proto__', 'constructor'].map((base): Fault => {
+    const error = { kind: 'error', base, name: 'E', message: 'm', fields: {} };
+    return {
+      name: 'forges',
+      data: [[{ type: 'failed', id: 1, error }]],
+      only: 'process',
+      ends: message('m'),
+    };
+  }),
+  ...GARBAGE.map((bytes): Fault => {
+    return { name: 'garbage', data: { fd: 4, bytes }, only: 'process', ends: 'WORKER_CRASHED' };
+  }),
+  // Nobody listens there.
+  {
+    name: 'garbage',
+    data: { fd: 3, bytes: new Uint8Array(1_000) },
+    only: 'process',
+    ends: { output: 'written' },
+  },
   { name: 'startsThread', ends: { output: 'started' } },
   { name: 'ecko', ends: message('Did you mean "echo"?') },
   { name: 'oomSmall', memoryMb: 32, ends: 'WORKER_OUT_OF_MEMORY' },

@@ -5,7 +5,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PEER_PACKAGES, type PeerName } from './adapter.ts';
 import { UsageError } from './options.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -32,9 +31,8 @@ function newest(folder: string): { file: string; atMs: number } {
   return found;
 }
 
-export function versionsLine(peers: readonly PeerName[]): string {
-  const packages = new Set(peers.flatMap((peer) => PEER_PACKAGES[peer] ?? []));
-  return [...packages].map((name) => `${name} ${versionOf(name)}`).join(', ');
+export function versionsLine(packages: readonly string[]): string {
+  return [...new Set(packages)].map((name) => `${name} ${versionOf(name)}`).join(', ');
 }
 
 /** Walks up from the entry, since the exports of some packages hide their package.json. */

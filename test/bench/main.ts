@@ -3,13 +3,14 @@
  * `--gate` turns a missed target into a failure. What is measured and what is not: README.md beside this file.
  */
 import process from 'node:process';
-import type { PeerName } from './adapter.ts';
+import { PEER_PACKAGES, type PeerName } from './adapter.ts';
 import { assertBuilt, versionsLine } from './built-package.ts';
 import { type Options, readOptions, USAGE, UsageError, writeJson } from './options.ts';
 import { loadLine, machineLine, verdictLines, verificationLines, workloadTable } from './report.ts';
 import { playRounds, type Samples, soundPeers, type Verifications, verifyPeers } from './rounds.ts';
 import { coldSuite, largeSuite, memorySuite, type SuiteResult } from './single-suites.ts';
 import { judge, type Verdict } from './targets.ts';
+import { WORKER_PACKAGES, workersSuite } from './workers/worker-suite.ts';
 import type { WorkloadName } from './workloads.ts';
 
 const EXIT_FAILED = 1;
@@ -23,8 +24,11 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  if (options.peers.some((peer) => OURS.includes(peer))) assertBuilt();
-  console.log(`${machineLine()}\n${versionsLine(options.peers)}`);
+  const isOfWorkers = options.suite === 'workers';
+  if (isOfWorkers || options.peers.some((peer) => OURS.includes(peer))) assertBuilt();
+  const packages = options.peers.flatMap((peer) => PEER_PACKAGES[peer] ?? []);
+  console.log(`${machineLine()}\n${versionsLine(isOfWorkers ? WORKER_PACKAGES : packages)}`);
+  if (isOfWorkers) return benchWorkers(options);
   return options.suite === 'workloads' ? benchWorkloads(options) : benchSuite(options);
 }
 
@@ -54,6 +58,17 @@ async function benchWorkloads(options: Options): Promise<number> {
 /** A target that could not be judged does not pass: a gate that measured nothing must not be green. */
 function passes(verdicts: readonly Verdict[]): boolean {
   return verdicts.every(({ kind, result }) => kind === 'goal' || result === 'pass');
+}
+
+async function benchWorkers(options: Options): Promise<number> {
+  const { text, verdicts, json } = await workersSuite({ rounds: options.rounds, say: progress });
+  progress('');
+  console.log(`${text}\n\nTargets\n${verdictLines(verdicts)}\n`);
+  console.log(
+    `load at the end ${loadLine()}; medians of ${options.rounds} rounds, ratios taken within a round`,
+  );
+  writeJson(options.json, { machine: machineLine(), ...json, verdicts });
+  return options.gate && !passes(verdicts) ? EXIT_FAILED : 0;
 }
 
 async function benchSuite(options: Options): Promise<number> {

@@ -6,7 +6,7 @@ import { FOOTPRINT_SIZE } from './footprint.ts';
 import { GROWTH_LARGE } from './growth.ts';
 import { WORKLOAD_NAMES, type WorkloadName } from './workloads.ts';
 
-export type Suite = 'workloads' | 'large' | 'memory' | 'cold';
+export type Suite = 'workloads' | 'workers' | 'large' | 'memory' | 'cold';
 
 export interface Options {
   readonly suite: Suite;
@@ -27,6 +27,7 @@ export const USAGE = `npm run bench -- [options]
   --json FILE      also writes everything measured, every round of it, to FILE
   --gate           exit code 1 if a target is missed, or could not be judged
 
+  --workers        instead: round trips to threads and processes, a map on two threads
   --large          instead: a chain and a fan of --size tasks (default ${GROWTH_LARGE})
   --memory         instead: bytes per task of --size tasks (default ${FOOTPRINT_SIZE})
   --cold           instead: import and first graph in fresh processes
@@ -44,11 +45,12 @@ const LARGE_PEERS: readonly PeerName[] = ['limit', 'probe', 'p-graph', 'orchestr
 export function readOptions(args: readonly string[]): Options | undefined {
   const values = parse(args);
   if (values.help) return undefined;
-  const suites = (['large', 'memory', 'cold'] as const).filter((name) => values[name]);
+  const suites = (['workers', 'large', 'memory', 'cold'] as const).filter((name) => values[name]);
   if (suites.length > 1)
     throw new UsageError(`${suites.map((name) => `--${name}`).join(' and ')} exclude each other`);
   const suite: Suite = suites[0] ?? 'workloads';
-  if (values.gate && suite !== 'workloads') throw new UsageError(`--gate has no targets for --${suite}`);
+  if (values.gate && suite !== 'workloads' && suite !== 'workers')
+    throw new UsageError(`--gate has no targets for --${suite}`);
   return {
     suite,
     rounds: readCount('rounds', values.rounds, suite === 'cold' ? COLD_ROUNDS_DEFAULT : ROUNDS_DEFAULT),
@@ -71,6 +73,7 @@ function parse(args: readonly string[]) {
         size: { type: 'string' },
         json: { type: 'string' },
         gate: { type: 'boolean', default: false },
+        workers: { type: 'boolean', default: false },
         large: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         cold: { type: 'boolean', default: false },

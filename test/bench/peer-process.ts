@@ -9,6 +9,8 @@ import { type Footprint, measureFootprint } from './footprint.ts';
 import { type Growth, type GrowthShape, measureGrowth } from './growth.ts';
 import { openSubject, type Sample, type Subject, takeSample } from './measure.ts';
 import { type Verification, verify } from './verify.ts';
+import type { LaneName } from './workers/lane.ts';
+import type { LaneSample, MapAsk, TripsAsk } from './workers/measure-lane.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
 /** What can be asked of a peer's process, and what comes back. */
@@ -19,6 +21,8 @@ export interface Requests {
   growth: { ask: { shape: GrowthShape; size: number }; answer: Growth };
   footprint: { ask: { size: number }; answer: Footprint };
   cold: { ask: Record<string, never>; answer: Cold };
+  trips: { ask: TripsAsk; answer: LaneSample };
+  map: { ask: MapAsk; answer: LaneSample };
 }
 
 export type RequestKind = keyof Requests;
@@ -36,6 +40,7 @@ type Handlers = {
 };
 
 const peer = process.argv[2] as PeerName;
+const lane = process.argv[2] as LaneName;
 const subjects = new Map<WorkloadName, Subject>();
 let loaded: Promise<Adapter> | undefined;
 
@@ -66,6 +71,9 @@ const handlers: Handlers = {
   footprint: async (ask) => measureFootprint(await adapter(), ask.size),
   // Not through adapter(): the import itself is what is timed.
   cold: () => measureCold(peer),
+  // What the workers need is loaded in the processes of their lanes only.
+  trips: async (ask) => (await import('./workers/measure-lane.ts')).measureTrips(lane, ask),
+  map: async (ask) => (await import('./workers/measure-lane.ts')).measureMap(lane, ask),
 };
 
 async function answer(envelope: Envelope): Promise<Reply> {

@@ -10,12 +10,12 @@ import type { Envelope, Reply, RequestKind, Requests } from './peer-process.ts';
 /** Far above the slowest peer's largest graph: only what never ends gets here. */
 const ANSWER_MS_MAX = 300_000;
 
-export class Peer {
-  readonly name: PeerName;
+export class Peer<Name extends string = PeerName> {
+  readonly name: Name;
   private readonly child: ChildProcess;
   private settle: ((reply: Reply) => void) | undefined;
 
-  constructor(name: PeerName) {
+  constructor(name: Name) {
     this.name = name;
     this.child = fork(new URL('./peer-process.ts', import.meta.url), [name], {
       // Collections are asked for between samples; compiled code that was idle for some must survive them.

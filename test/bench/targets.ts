@@ -8,7 +8,8 @@ import { ratio } from './summary.ts';
 import type { WorkloadName } from './workloads.ts';
 
 export interface Verdict {
-  readonly workload: WorkloadName;
+  /** What was measured: the name of a workload, mostly. */
+  readonly workload: string;
   readonly text: string;
   readonly result: 'pass' | 'fail' | 'not judged';
   /** Goals are shown, only targets decide the exit code. */

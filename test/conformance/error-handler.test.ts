@@ -1,5 +1,12 @@
 // DESIGN section 5, row ErrorHandler: logError handleTaskError handleWorkflowError; row Orchestrator: handleTaskError
-import { defineWorkflow, type Logger, MemoryStore, task } from '@taskmaster-ai/orchestrator';
+import {
+  defineWorkflow,
+  type Logger,
+  MemoryStore,
+  Orchestrator,
+  type OrchestratorOptions,
+  task,
+} from '@taskmaster-ai/orchestrator';
 import { ErrorHandler } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore } from '@taskmaster-ai/orchestrator/testing';
 import { describe, expect, it } from 'vitest';
@@ -61,6 +68,43 @@ describe('ErrorHandler as a listener', () => {
     expect(errors.find({ path: 'parse' })).toEqual([]);
     errors.clear();
     expect(errors.find()).toEqual([]);
+  });
+
+  it.each([
+    { options: {}, remembers: 0, writes: 0 },
+    { options: { errors: true }, remembers: 2, writes: 0 },
+    { options: { errors: { records: 1 } }, remembers: 1, writes: 0 },
+    { options: { errors: {} }, remembers: 2, writes: 0 },
+    { options: { logger: true }, remembers: 2, writes: 2 },
+    { options: { logger: true, errors: { records: 1 } }, remembers: 1, writes: 2 },
+    { options: { logger: true, errors: false }, remembers: 0, writes: 0 },
+  ])('remembers and writes from the start as the options say: $options', async ({ options, ...expected }) => {
+    const { logger, written } = lines();
+    const { orchestrator } = await openVirtual({
+      errors: (options as OrchestratorOptions).errors,
+      logger: 'logger' in options ? logger : undefined,
+    });
+    // Given a task that fails while nobody has asked for the errors.
+    const run = await orchestrator.scheduleTask(
+      task('fetch', { run: () => Promise.reject(new Error('no answer')) }),
+    );
+    await run.settled();
+    // Then what was told before counts.
+    expect([orchestrator.errors.find().length, written.length]).toEqual([
+      expected.remembers,
+      expected.writes,
+    ]);
+    await orchestrator.close();
+  });
+
+  it('refuses to be told anything else', async () => {
+    for (const errors of [5, 'yes', { record: 1 }, { records: 0 }, { records: 1_000_001 }]) {
+      const error = await rejection(Orchestrator.open({ errors } as never));
+      expect([error.code, error.message.startsWith('open/errors')]).toEqual([
+        typeof errors === 'object' && 'record' in errors ? 'OPTION_UNKNOWN' : 'OPTION_INVALID',
+        true,
+      ]);
+    }
   });
 
   it('EH2 keeps the newest, and counts the others', () => {

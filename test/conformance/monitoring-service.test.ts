@@ -50,6 +50,22 @@ describe('MonitoringService.logEvent', () => {
     expect(service.droppedEvents).toBe(2);
   });
 
+  it('events refuses a filter that could fit nothing', () => {
+    const service = new MonitoringService();
+    for (const [key, value] of [
+      ['type', 5],
+      ['runId', {}],
+      ['since', 'yesterday'],
+      ['since', Number.NaN],
+      ['limit', -1],
+    ] as const)
+      expectRefused(
+        refusal(() => service.events({ [key]: value } as never)),
+        'OPTION_INVALID',
+        `events/${key}`,
+      );
+  });
+
   it('logEvent refuses what is no event, names of events of runs, and what cannot be carried', () => {
     const service = new MonitoringService();
     for (const value of untyped([null, 42, 'x', [], new Map(), () => 1]))

@@ -10,8 +10,9 @@ import { DEPENDENCIES_MAX } from '../../src/model/dependency.ts';
 import { ID_LENGTH_MAX } from '../../src/model/ids.ts';
 import { LOCKS_MAX } from '../../src/model/needs.ts';
 import { PRIORITY_MAX } from '../../src/model/task-options.ts';
+import { TRACE_CHARACTERS_MAX } from '../../src/model/trace.ts';
 import { TASKS_MAX } from '../../src/model/workflow-data.ts';
-import { COUNT_MAX } from '../../src/orchestrator/options.ts';
+import { COUNT_MAX } from '../../src/orchestrator/limit-options.ts';
 import {
   CONCURRENT_MAX,
   MEMORY_MB_MAX,
@@ -42,6 +43,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'calls that wait for the threads of a module': WORKER_QUEUE_MAX,
   'calls of a concurrent handler in one thread': CONCURRENT_MAX,
   'memory of a thread': MEMORY_MB_MAX,
+  'trace of an attempt': TRACE_CHARACTERS_MAX,
   'failed appends or reads in a row before a run is given up on': storeFailuresMax,
 };
 

@@ -9,6 +9,7 @@ import {
   buildReport,
   type Report,
   type ReportInput,
+  renderReport,
   writeReport,
 } from '../../examples/research-report/report.ts';
 import { renderMarkdown } from '../../examples/research-report/report-markdown.ts';
@@ -338,7 +339,7 @@ describe('the report', () => {
   it('writes both files and leaves nothing else behind', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'research-report-'));
     try {
-      const written = await writeReport(path.join(folder, 'out'), report);
+      const written = await writeReport(path.join(folder, 'out'), renderReport(report));
       expect(await readdir(path.join(folder, 'out'))).toEqual(['report.json', 'report.md']);
       expect(await readFile(written.markdownPath, 'utf8')).toBe(markdown);
       expect(JSON.parse(await readFile(written.jsonPath, 'utf8'))).toEqual(report);

@@ -8,6 +8,7 @@ import {
   type CorpusIndex,
   corpusKeyTerms,
   documentFrequencyOf,
+  indexFor,
   inverseDocumentFrequency,
   keyTermsOf,
   labelFor,
@@ -283,6 +284,23 @@ describe('the corpus as a whole', () => {
     expect(terms.length).toBeGreaterThan(3);
     expect(terms.every(({ keyIn, documents }) => keyIn > 1 && documents >= keyIn)).toBe(true);
     expect(terms.map(({ term }) => term)).not.toContain('sudoku');
+  });
+
+  it('analyses a document by the part of the index that is about it as by the whole', () => {
+    // Given documents of which one has a phrase, and none has all terms
+    const text = 'Source map here. Source map there. Source map again. '.repeat(2);
+    const phrases = [...corpus, termsIn('maps', text), termsIn('greek', 'Alpha, beta, gamma. '.repeat(10))];
+    const whole = buildCorpusIndex(phrases);
+    for (const terms of phrases) {
+      // When it is weighed by its own part of the index
+      const part = indexFor(terms, whole);
+      // Then nothing differs, though the part is smaller
+      expect(weighTerms(terms, part)).toEqual(weighTerms(terms, whole));
+      expect(keyTermsOf(terms, part)).toEqual(keyTermsOf(terms, whole));
+      expect(part.terms).toEqual(terms.terms.map(({ term }) => term));
+      expect(part.terms.length).toBeLessThan(whole.terms.length);
+    }
+    expect(whole.phrases.map(({ phrase }) => phrase)).toEqual(['source map']);
   });
 
   it('does not depend on the order of the documents', () => {

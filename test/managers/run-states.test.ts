@@ -14,6 +14,7 @@ import type { CompiledPlan } from '../../src/model/plan.ts';
 import type { CheckpointRecord, EventStore, ReadRequest } from '../../src/ports/event-store.ts';
 import { startRun } from '../support/ask.ts';
 import { dumpState } from '../support/dump-state.ts';
+import { rejection } from '../support/errors.ts';
 import { toAsk } from '../support/intent.ts';
 import { type PlanSpec, planOf } from '../support/plan-spec.ts';
 import { type Intent, intents, plans, plansWithScopes } from '../support/random-plans.ts';
@@ -280,6 +281,7 @@ describe('a persistence manager alone', () => {
     ]);
     expect(await manager.removeCheckpoint(first.id)).toBe(true);
     expect(await manager.removeCheckpoint(first.id)).toBe(false);
+    expect((await rejection(manager.removeCheckpoint(null as never))).code).toBe('OPTION_INVALID');
   });
 
   it.each(['refuse', 'unknown', 'damage'] as const)(

@@ -104,6 +104,7 @@ describe('the options of workerHandlers', () => {
       threads: Math.min(256, Math.max(1, availableParallelism() - 1)),
       warmUp: 0,
       idleMs: 5_000,
+      loadMs: 60_000,
       memoryMb: undefined,
       queue: 100_000,
       isolation: 'thread',
@@ -121,6 +122,7 @@ describe('the options of workerHandlers', () => {
         threads: 8,
         warmUp: 8,
         idle: '1m',
+        loadTimeout: '24h',
         memory: '1.5gb',
         queue: 1,
         isolation: 'process',
@@ -138,6 +140,7 @@ describe('the options of workerHandlers', () => {
       threads: 8,
       warmUp: 8,
       idleMs: 60_000,
+      loadMs: 86_400_000,
       memoryMb: 1_536,
       queue: 1,
       isolation: 'process',
@@ -166,6 +169,10 @@ describe('the options of workerHandlers', () => {
     ['warmUp', { warmUp: -1 }],
     ['idle', { idle: '5' }],
     ['idle', { idle: -1 }],
+    ['loadTimeout', { loadTimeout: 0 }],
+    ['loadTimeout', { loadTimeout: 0.5 }],
+    ['loadTimeout', { loadTimeout: '60' }],
+    ['loadTimeout', { loadTimeout: 86_400_001 }],
     ['memory', { memory: 15 }],
     ['memory', { memory: 1_048_577 }],
     ['memory', { memory: '256' }],
@@ -202,8 +209,32 @@ describe('the options of workerHandlers', () => {
     expect(refused(() => workerHandlers(url, inner), 'OPTION_UNKNOWN', at)).toContain('"concurrent"');
   });
 
+  it('tell what was meant: a thread, one export of a module, a file', () => {
+    const whole = workerHandlers(url);
+    const message = (work: () => unknown, at: string, code: 'OPTION_INVALID' | 'HANDLER_INVALID') =>
+      refused(work, code, at);
+    expect(
+      message(
+        () => task('t', { handler: 'parse', runOn: 'threads' as 'worker' }),
+        'task "t"/runOn',
+        'OPTION_INVALID',
+      ),
+    ).toContain('A worker thread is "worker"');
+    expect(
+      message(() => task('t', { handler: whole as never }), 'task "t"/handler', 'HANDLER_INVALID'),
+    ).toContain('name one of its exports');
+    for (const folder of ['file:', 'file:///srv/', '/srv/'])
+      expect(message(() => workerHandlers(folder), 'workerHandlers/url', 'OPTION_INVALID')).toContain(
+        'names a file',
+      );
+    const entry = { entry: 'worker.js' };
+    expect(message(() => workerHandlers(url, entry), 'workerHandlers/entry', 'OPTION_INVALID')).toContain(
+      "new URL('./worker.js', import.meta.url)",
+    );
+  });
+
   it('are refused by a coded error whatever they are', () => {
-    const keys = ['threads', 'warmUp', 'idle', 'memory', 'queue', 'isolation', 'env', 'entry', 'handlers'];
+    const keys = ['threads', 'warmUp', 'idle', 'loadTimeout', 'memory', 'queue', 'isolation', 'env', 'entry', 'handlers'];
     const attempt = (options: unknown): void => {
       try {
         workerHandlers(url, options as object);

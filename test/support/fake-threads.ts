@@ -145,7 +145,7 @@ export class FakeThread implements Link {
     this.executing.delete(call);
     this.#witness.end(call);
     if (fails) this.say({ type: 'failed', id: call.id, error: { kind: 'value', value: 'bad' } });
-    else this.say({ type: 'ended', id: call.id, output: call.path });
+    else this.say({ type: 'ended', id: call.id, output: call.path, errors: undefined });
     this.#claims?.end(call.slot, call.id);
     return true;
   }

@@ -23,6 +23,8 @@ export interface PoolStageOptions {
   readonly handlers?: Readonly<Record<string, Partial<WorkerHandlerLimits>>>;
   readonly sharesMemory?: boolean;
   readonly warmUp?: number;
+  /** In milliseconds. */
+  readonly load?: number;
 }
 
 /** A module with limits, which no thread ever loads. */
@@ -31,11 +33,13 @@ export function moduleOf({
   queue = 1_000,
   handlers = {},
   warmUp = 0,
+  load = 60_000,
 }: PoolStageOptions): WorkerModule {
   return workerModule('file:///srv/handlers.js', {
     threads,
     warmUp,
     idleMs: 500,
+    loadMs: load,
     memoryMb: undefined,
     queue,
     isolation: 'thread',
@@ -105,6 +109,11 @@ export class PoolStage {
     const staged = { call, path: invocation.path, outcomes };
     this.calls.push(staged);
     return staged;
+  }
+
+  /** What is submitted for a call that nobody follows. */
+  invocation(name: string): Invocation {
+    return invocationOf(name);
   }
 
   cancel(call: Call): void {

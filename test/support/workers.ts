@@ -1,7 +1,7 @@
 /** Drives the executor of workers without an orchestrator: calls of handlers, and what came of them. */
 import { existsSync } from 'node:fs';
 import { SystemClock } from '../../src/adapters/system/system-clock.ts';
-import type { PoolStats } from '../../src/adapters/worker-threads/module-pool.ts';
+import type { PoolStats } from '../../src/adapters/worker-threads/pool-parts.ts';
 import { WorkerExecutor } from '../../src/adapters/worker-threads/worker-executor.ts';
 import { OrchestratorError } from '../../src/model/errors.ts';
 import type { HandlerContext } from '../../src/model/handler.ts';
@@ -78,6 +78,7 @@ export class WorkerBench {
       threads: 1,
       warmUp: 0,
       idleMs: 5_000,
+      loadMs: 60_000,
       memoryMb: undefined,
       queue: 1_000,
       isolation: 'thread',
@@ -181,6 +182,7 @@ function contextOf(path: string, inputData: unknown, said: Said[]): HandlerConte
     dependencies: {},
     attempt: 1,
     idempotencyKey: `run-1/${path}`,
+    trace: {},
     signal: new AbortController().signal,
     heartbeat: () => said.push({ what: 'heartbeat' }),
     progress: (value) => said.push({ what: 'progress', value }),

@@ -31,6 +31,13 @@ const print = task('print', {
     // @ts-expect-error: a handler asks in the name of its attempt
     await locks.acquire('z', { owner: 'ann' });
     isTrue<Same<typeof both.names, readonly string[]>>();
+    isTrue<Same<typeof both.signal, AbortSignal>>();
+    // @ts-expect-error: who holds locks is told by the signal, and cannot abort it
+    both.signal.abort();
+    // @ts-expect-error: whether they are held is for the orchestrator to say
+    both.isHeld = false;
+    using held = page;
+    isTrue<Same<ReturnType<typeof held.release>, void>>();
     return locks.token('page');
   },
 });

@@ -102,6 +102,15 @@ export async function outcomes(orchestrator: Orchestrator): Promise<void> {
   orchestrator.on('TaskFailed', (event) => isTrue<Same<typeof event.failure.message, string>>());
   // @ts-expect-error: no such event
   orchestrator.on('TaskFaild', () => {});
+  orchestrator.scheduler.pause({ workflowId: 'report' });
+  // @ts-expect-error: one target at a time
+  orchestrator.scheduler.pause({ agent: 'researcher', runId: run.runId });
+  // @ts-expect-error: a target says what it is
+  orchestrator.scheduler.pause({});
+  await orchestrator.scheduler.clear({ agent: 'researcher', reason: 'gone' });
+  await orchestrator.scheduler.clear({ reason: 'all' });
+  // @ts-expect-error: one target at a time
+  await orchestrator.scheduler.clear({ agent: 'researcher', runId: run.runId });
 }
 
 // Options may be given as undefined, also under exactOptionalPropertyTypes.

@@ -1,11 +1,15 @@
 /** What a module of handlers offers, and which tasks its handlers fit. */
 import {
+  type AroundHandlers,
   defineWorkflow,
   type HandlerContext,
   type HandlerOutput,
+  type HeldLocks,
+  type NestedLock,
   Orchestrator,
   type OutputOf,
   type Task,
+  type TraceCarrier,
   task,
   taskFor,
   type WorkerHandler,
@@ -21,6 +25,31 @@ const url = new URL('../support/handlers/text.ts', import.meta.url);
 const handlers = workerHandlers<typeof import('../support/handlers/text.ts')>(url, {
   threads: 2,
   handlers: { parse: { concurrent: true }, nap: { timeout: '1m' } },
+});
+
+// What is called around the handlers is none itself; it is checked where it is exported.
+const spans = workerHandlers<{ look: () => number; aroundHandlers: AroundHandlers }>(url);
+isTrue<Same<keyof typeof spans, 'look'>>();
+isTrue<Same<keyof typeof anyAround, never>>();
+const anyAround = workerHandlers<{ aroundHandlers: (context: HandlerContext) => unknown }>(url);
+export const around: AroundHandlers = ({ trace, path, attempt }, next) => {
+  isTrue<Same<typeof trace, TraceCarrier>>();
+  isTrue<Same<typeof trace.traceparent, string | undefined>>();
+  // @ts-expect-error: a trace is handed on as it is
+  trace.traceparent = `${path}-${attempt}`;
+  return next();
+};
+
+// A handler in a thread is given the same context as any other.
+export const everywhere = ({ locks, clock, log, signal, progress, heartbeat, trace }: HandlerContext) => {
+  isTrue<Same<typeof locks, HeldLocks>>();
+  isTrue<Same<ReturnType<typeof locks.acquire>, Promise<NestedLock>>>();
+  isTrue<Same<typeof signal, AbortSignal>>();
+  return [clock.now(), log.info('x'), progress(1), heartbeat(), trace] as const;
+};
+task('everywhere', {
+  handler: workerHandlers<{ everywhere: typeof everywhere }>(url).everywhere,
+  runOn: 'inline',
 });
 
 // Each function is offered, and nothing else that the module exports.
@@ -97,6 +126,18 @@ const untyped = workerHandlers(url);
 const anything = task('anything', { dependencies: { search }, handler: untyped.parse });
 isTrue<Same<OutputOf<typeof anything>, unknown>>();
 step('typed input', { handler: untyped.greet });
+
+// A tracer gives text by name, or nothing.
+export async function traced(): Promise<void> {
+  await Orchestrator.open({
+    trace: ({ runId, path, attempt }) => ({ traceparent: `${runId}${path}${attempt}` }),
+  });
+  await Orchestrator.open({ trace: () => undefined });
+  // @ts-expect-error: at once
+  await Orchestrator.open({ trace: async () => ({}) });
+  // @ts-expect-error: only text
+  await Orchestrator.open({ trace: () => ({ sampled: 1 }) });
+}
 
 export async function registered(): Promise<Orchestrator> {
   const local = ({ taskId }: HandlerContext): string => taskId;

@@ -15,12 +15,35 @@ export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'
  */
 export function logLine(time: number, level: LogLevel, fields: unknown, message: string): string {
   const head = { time, level, msg: textOf(message) };
+  const about = typeof fields === 'object' && fields !== null ? fields : {};
   try {
-    // What the line is about stands behind and cannot pretend to be another time, level or message.
-    const about = typeof fields === 'object' && fields !== null ? fields : {};
+    // What the line is about cannot pretend to be another time, level or message.
     return `${JSON.stringify({ ...about, ...head }, plain)}\n`;
   } catch {
-    return `${JSON.stringify({ ...head, unreadable: true })}\n`;
+    return `${JSON.stringify({ ...readable(about), ...head, unreadable: true })}\n`;
+  }
+}
+
+/** Those of the fields that can be written. */
+function readable(fields: object): Readonly<Record<string, unknown>> {
+  const kept: [string, unknown][] = [];
+  for (const key of keysOf(fields)) {
+    try {
+      const text = JSON.stringify((fields as Readonly<Record<string, unknown>>)[key], plain);
+      if (text !== undefined) kept.push([key, JSON.parse(text)]);
+    } catch {
+      // This one is left out; the line says that something was.
+    }
+  }
+  return Object.fromEntries(kept);
+}
+
+/** A proxy may refuse to name what it has. */
+function keysOf(fields: object): readonly string[] {
+  try {
+    return Object.keys(fields);
+  } catch {
+    return [];
   }
 }
 

@@ -4,14 +4,17 @@
  * Owns: the queue, and how many calls of each limited handler are under way. Who may call it: the module pool.
  *
  * CQ1  A call of a handler that is at its limit stands aside and holds nobody back.
- * CQ2  What comes back because its thread has died goes in front of all others, in its order.
+ * CQ2  A limit of what may wait means the same wherever a call waits, here or in a thread that has not begun it.
+ * CQ3  What comes back because its thread has died goes in front of all others, in its order.
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { WorkerModule } from '../../model/worker-handlers.ts';
 import type { Call } from './call.ts';
+import { type CountedThread, waitingCalls } from './waiting-calls.ts';
 
 export class CallQueue {
   readonly #module: WorkerModule;
+  readonly #threads: ReadonlySet<CountedThread>;
   // Sets keep the order of arrival and let any call leave at once.
   #first = new Set<Call>();
   readonly #later = new Set<Call>();
@@ -21,8 +24,10 @@ export class CallQueue {
   readonly #waiting = new Map<string, number>();
   #size = 0;
 
-  constructor(module: WorkerModule) {
+  /** @param threads - those of the module, as they are at any time */
+  constructor(module: WorkerModule, threads: ReadonlySet<CountedThread>) {
     this.#module = module;
+    this.#threads = threads;
   }
 
   /** How many wait. */
@@ -32,19 +37,25 @@ export class CallQueue {
 
   /** Lets a call wait; returns why not, when too many do. */
   push(call: Call): OrchestratorError | undefined {
-    const waiting = this.#waiting.get(call.name) ?? 0;
-    const full = this.#size >= this.#module.settings.queue;
-    if (full || waiting >= (call.limits.queue ?? Number.POSITIVE_INFINITY)) {
-      const limit = full ? this.#module.settings.queue : call.limits.queue;
-      const whose = full ? this.#module.url : `the handler ${JSON.stringify(call.name)}`;
-      return new OrchestratorError(
-        'QUEUE_FULL',
-        `calls for threads of ${whose}: found ${limit} that wait; allowed: ${limit}. Raise the limit, or start fewer tasks at once.`,
-        { details: { limit, url: this.#module.url, handler: call.name } },
-      );
-    }
+    const { settings, url } = this.#module;
+    const ofHandler = call.limits.queue ?? settings.queue;
+    let open = this.#size;
+    for (const { size } of this.#threads) open += size;
     this.#enter(call, this.#later);
-    return undefined;
+    if (open < Math.min(ofHandler, settings.queue)) return undefined;
+    const waiting = waitingCalls(this.#waiting, this.#threads, settings);
+    let all = 0;
+    for (const count of waiting.values()) all += count;
+    const full = all > settings.queue;
+    if (!full && (waiting.get(call.name) ?? 0) <= ofHandler) return undefined;
+    this.#leave(call);
+    const limit = full ? settings.queue : ofHandler;
+    const whose = full ? url : `the handler ${JSON.stringify(call.name)}`;
+    return new OrchestratorError(
+      'QUEUE_FULL',
+      `calls for threads of ${whose}: found ${limit} that wait; allowed: ${limit}. Raise the limit, or start fewer tasks at once.`,
+      { details: { limit, url, handler: call.name } },
+    );
   }
 
   /** Puts calls in front that were sent and not begun. */
@@ -83,20 +94,26 @@ export class CallQueue {
 
   /** Takes a call out that waits; `false` when it does not. */
   remove(call: Call): boolean {
-    const isHere =
-      this.#first.has(call) || this.#later.has(call) || this.#aside.get(call.name)?.has(call) === true;
-    if (isHere) this.#leave(call);
-    return isHere;
+    const isNext = this.#first.has(call) || this.#later.has(call);
+    if (!isNext && this.#aside.get(call.name)?.has(call) !== true) return false;
+    this.#leave(call);
+    // It may have come back from a thread, with others behind it that stand aside for its sake.
+    if (isNext) this.#letGo(call.name);
+    return true;
   }
 
   /** A call is over; returns whether one that stood aside may go now. */
   over(call: Call): boolean {
-    if (!this.#uncount(call)) return false;
-    const aside = this.#aside.get(call.name);
+    return this.#uncount(call) && this.#letGo(call.name);
+  }
+
+  /** One of a handler that stands aside does so no more; returns whether there was one. */
+  #letGo(name: string): boolean {
+    const aside = this.#aside.get(name);
     const next = aside?.values().next().value;
     if (aside === undefined || next === undefined) return false;
     aside.delete(next);
-    if (aside.size === 0) this.#aside.delete(call.name);
+    if (aside.size === 0) this.#aside.delete(name);
     this.#first.add(next);
     return true;
   }

@@ -8,8 +8,13 @@
  * CL2  A place that was given to another call tells the earlier one that it was taken back.
  */
 
-/** Calls that can wait or be executed in one thread at once. */
+/** Calls that can wait or be executed at once in a thread whose handlers are executed one at a time. */
 export const PLACES = 256;
+
+/** The same for a thread with handlers of which so many calls may be executed at once: each can reach its limit. */
+export function placesFor(concurrent: readonly number[]): number {
+  return PLACES - 1 + Math.max(1, ...concurrent);
+}
 
 const DONE = 0;
 const WAITS = 1;
@@ -25,9 +30,11 @@ export class Claims {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
 
-  constructor(memory = new SharedArrayBuffer(PLACES * Int32Array.BYTES_PER_ELEMENT)) {
-    this.memory = memory;
-    this.#words = new Int32Array(memory);
+  /** @param given - the memory of the other side, or how many places there are to be */
+  constructor(given: SharedArrayBuffer | number = PLACES) {
+    this.memory =
+      typeof given === 'number' ? new SharedArrayBuffer(given * Int32Array.BYTES_PER_ELEMENT) : given;
+    this.#words = new Int32Array(this.memory);
   }
 
   /** The host: a call waits here from now on. */
@@ -56,5 +63,15 @@ export class Claims {
   /** The host: whether the call was begun and has not ended. */
   isBegun(place: number, id: number): boolean {
     return Atomics.load(this.#words, place) === word(id, BEGUN);
+  }
+
+  /** The host: whether the call has ended, and what came of it may not have been posted. */
+  isDone(place: number, id: number): boolean {
+    return Atomics.load(this.#words, place) === word(id, DONE);
+  }
+
+  /** The host: whether the call was not begun yet. */
+  isWaiting(place: number, id: number): boolean {
+    return Atomics.load(this.#words, place) === word(id, WAITS);
   }
 }

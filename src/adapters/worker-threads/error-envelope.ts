@@ -23,6 +23,14 @@ export type ErrorEnvelope =
       readonly errors: readonly ErrorEnvelope[] | undefined;
     };
 
+/** The most errors of one envelope, with causes and the errors of an AggregateError: what has more is cut. */
+export const ENVELOPES_MAX = 1_000;
+
+/** How many errors may still come. */
+export interface EnvelopeBudget {
+  left: number;
+}
+
 const DEPTH_MAX = 8;
 const ERRORS_MAX = 64;
 const FIELDS_MAX = 64;
@@ -40,14 +48,24 @@ const BASES: Readonly<Record<string, new (message: string) => Error>> = {
 };
 
 /** Takes apart what was thrown; it never throws itself, whatever that is. */
-export function packError(thrown: unknown, depth = 0): ErrorEnvelope {
+export function packError(thrown: unknown): ErrorEnvelope {
+  return pack(thrown, 0, { left: ENVELOPES_MAX });
+}
+
+function pack(thrown: unknown, depth: number, budget: EnvelopeBudget): ErrorEnvelope {
+  budget.left--;
   if (isPrimitive(thrown)) return { kind: 'value', value: thrown };
   try {
     if (!isError(thrown)) return packOther(thrown);
     const cause =
-      Object.hasOwn(thrown, 'cause') && depth < DEPTH_MAX ? packError(thrown.cause, depth + 1) : undefined;
+      Object.hasOwn(thrown, 'cause') && depth < DEPTH_MAX && budget.left > 0
+        ? pack(thrown.cause, depth + 1, budget)
+        : undefined;
     const { errors } = thrown as AggregateError;
     const many = Array.isArray(errors) && depth < DEPTH_MAX;
+    const packed: ErrorEnvelope[] = [];
+    for (const one of many ? errors.slice(0, ERRORS_MAX) : [])
+      if (budget.left > 0) packed.push(pack(one, depth + 1, budget));
     return {
       kind: 'error',
       base: baseOf(thrown),
@@ -56,7 +74,7 @@ export function packError(thrown: unknown, depth = 0): ErrorEnvelope {
       stack: text(thrown.stack),
       fields: fieldsOf(thrown),
       cause,
-      errors: many ? errors.slice(0, ERRORS_MAX).map((one: unknown) => packError(one, depth + 1)) : undefined,
+      errors: many ? packed : undefined,
     };
   } catch {
     return { kind: 'error', ...UNREADABLE };
@@ -77,7 +95,16 @@ const UNREADABLE = {
 function packOther(thrown: unknown): ErrorEnvelope {
   const guarded = guardValue(thrown);
   if (guarded.ok) return { kind: 'value', value: guarded.value };
-  return { kind: 'error', ...UNREADABLE, message: `${guarded.found} was thrown` };
+  if (typeof thrown !== 'object')
+    return { kind: 'error', ...UNREADABLE, name: 'ThrownValue', message: `${guarded.found} was thrown` };
+  const { name, message } = thrown as Partial<Error>;
+  return {
+    kind: 'error',
+    ...UNREADABLE,
+    name: text(name) ?? 'Error',
+    message: text(message) ?? `${guarded.found} was thrown`,
+    fields: fieldsOf(thrown as Error),
+  };
 }
 
 function isError(thrown: unknown): thrown is Error {
@@ -123,7 +150,8 @@ export function unpackError(envelope: ErrorEnvelope): unknown {
   if (envelope.kind === 'value') return envelope.value;
   const error = make(envelope);
   if (error.name !== envelope.name) define(error, 'name', envelope.name);
-  if (envelope.stack !== undefined) define(error, 'stack', envelope.stack);
+  // Without a stack it has none: that of this place would mislead.
+  define(error, 'stack', envelope.stack);
   for (const [key, value] of Object.entries(envelope.fields)) {
     const isThere = key in error && (error as unknown as Record<string, unknown>)[key] === value;
     if (!isThere) define(error, key, value, true);
@@ -150,7 +178,7 @@ function make({
   }
   if (base === 'DOMException') return new DOMException(message, name);
   if (base === 'AggregateError') return new AggregateError((errors ?? []).map(unpackError), message);
-  const Base = BASES[base] ?? Error;
+  const Base = (Object.hasOwn(BASES, base) ? BASES[base] : undefined) ?? Error;
   return new Base(message);
 }
 

@@ -5,14 +5,12 @@
  *
  * HE1  Nothing that a process says can throw in the host, whatever it is.
  */
+
+import { isCarriedErrors } from './carried-errors.ts';
+import { ENVELOPES_MAX, type EnvelopeBudget } from './error-envelope.ts';
 import type { ToHost } from './protocol.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
-
-/** What was sent under the name of our batches; `undefined` for what some other code has sent. */
-export function batchOf(said: unknown): unknown {
-  return isObject(said) && Object.hasOwn(said, 'batch') ? said.batch : undefined;
-}
 
 /** Whether this is what a session of ours can say. */
 export function isBatch(value: unknown): value is readonly ToHost[] {
@@ -26,20 +24,23 @@ function isMessage(message: Fields): boolean {
     case 'ready':
       return isTexts(message.names);
     case 'unloadable':
+    case 'dying':
       return isEnvelope(message.error);
     case 'failed':
       return isNumber(message.id) && isEnvelope(message.error);
     case 'begun':
-    case 'ended':
     case 'heartbeat':
-    case 'progress':
       return isNumber(message.id);
+    case 'ended':
+    case 'progress':
+      return isNumber(message.id) && isCarriedErrors(message.errors);
     case 'log':
       return (
         isNumber(message.id) &&
         LEVELS.has(message.level) &&
         typeof message.message === 'string' &&
-        (message.fields === undefined || isObject(message.fields))
+        (message.fields === undefined || isObject(message.fields)) &&
+        isCarriedErrors(message.errors)
       );
     case 'ask':
       return isNumber(message.id) && isNumber(message.ask) && isObject(message.about) && isAsk(message.about);
@@ -55,17 +56,22 @@ function isAsk(about: Fields): boolean {
     case 'sleep':
       return isNumber(about.durationMs);
     case 'acquire':
-      return isTexts(about.names) && isObject(about.options);
+      // What is asked for is checked where it is asked for, as for any handler.
+      return Array.isArray(about.locks) && isObject(about.options);
     case 'release':
     case 'renew':
+    case 'rest':
       return isNumber(about.grant);
+    case 'real':
+      return typeof about.isOn === 'boolean';
     default:
       return false;
   }
 }
 
-function isEnvelope(value: unknown): boolean {
-  if (!isObject(value)) return false;
+/** A ring, or a value that unfolds to far more than it has bytes, would keep the host busy for ever. */
+function isEnvelope(value: unknown, budget: EnvelopeBudget = { left: ENVELOPES_MAX }): boolean {
+  if (!isObject(value) || --budget.left < 0) return false;
   if (value.kind === 'value') return true;
   const { base, name, message, stack, fields, cause, errors } = value;
   return (
@@ -73,8 +79,8 @@ function isEnvelope(value: unknown): boolean {
     [base, name, message].every((text) => typeof text === 'string') &&
     (stack === undefined || typeof stack === 'string') &&
     isObject(fields) &&
-    (cause === undefined || isEnvelope(cause)) &&
-    (errors === undefined || (Array.isArray(errors) && errors.every(isEnvelope)))
+    (cause === undefined || isEnvelope(cause, budget)) &&
+    (errors === undefined || (Array.isArray(errors) && errors.every((one) => isEnvelope(one, budget))))
   );
 }
 

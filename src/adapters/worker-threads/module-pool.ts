@@ -5,51 +5,25 @@
  *
  * MP1  A call waits in the queue, or is in one session, or is over.
  * MP2  A session that has nothing to do takes over what waits behind a busy one.
- * MP3  A thread that died fails only what was executed in it: the rest is sent again, as the same attempt.
+ * MP3  A thread that died fails only what was executed in it: the rest is sent again, as the same attempt. What had
+ *      ended there unheard fails too: it would be executed twice.
  * MP4  A module that cannot be loaded, or whose threads die before they are ready, fails its calls; it never starts
  *      threads for ever.
  */
 import { OrchestratorError } from '../../model/errors.ts';
-import type { WorkerHandlerLimits, WorkerModule } from '../../model/worker-handlers.ts';
+import type { WorkerHandlerLimits } from '../../model/worker-handlers.ts';
 import type { Invocation, ReportOutcome } from '../../ports/executor.ts';
 import { Call } from './call.ts';
 import { CallQueue } from './call-queue.ts';
-import { Claims } from './claims.ts';
-import type { Link, LinkEnd, LinkFactory } from './link.ts';
-import { crashed, lost, terminated, unloadable } from './pool-errors.ts';
-import { Session, type SessionListener } from './session.ts';
-
-/** What a pool is made of. */
-export interface ModulePoolParts {
-  readonly module: WorkerModule;
-  readonly links: LinkFactory;
-  readonly now: () => number;
-  readonly isVirtual: boolean;
-  /** How long a call that was told to stop may take to end, in milliseconds. */
-  readonly graceMs: number;
-  /** A call began or ceased to be of this pool, or to keep the clock. */
-  readonly onCount: (change: 1 | -1) => void;
-}
-
-/** How a pool stands. */
-export interface PoolStats {
-  readonly url: string;
-  readonly threads: number;
-  /** Calls that wait for a thread. */
-  readonly queued: number;
-  /** Calls that were sent to a thread. */
-  readonly sent: number;
-  /** Threads that were started so far. */
-  readonly started: number;
-  /** Threads that ended by themselves. */
-  readonly crashed: number;
-  /** Threads that were ended because a call in them had not. */
-  readonly killed: number;
-  /** Calls that failed because of a neighbour in their thread. */
-  readonly lost: number;
-  /** Calls that were sent again, since their thread died before it had begun them. */
-  readonly resent: number;
-}
+import { Claims, placesFor } from './claims.ts';
+import { ClockHold } from './clock-hold.ts';
+import type { Link, LinkEnd } from './link.ts';
+import { LoadLimit } from './load-limit.ts';
+import { unloadable } from './module-errors.ts';
+import { ModuleNames } from './module-names.ts';
+import { closed, crashed, lost, terminated } from './pool-errors.ts';
+import type { ModulePoolParts, PoolStats } from './pool-parts.ts';
+import { type LeftCalls, Session, type SessionListener } from './session.ts';
 
 const NO_LIMITS: WorkerHandlerLimits = {
   concurrent: 1,
@@ -64,36 +38,39 @@ const FALSE_STARTS_MAX = 3;
 export class ModulePool implements SessionListener {
   readonly #parts: ModulePoolParts;
   readonly #queue: CallQueue;
+  readonly #clock: ClockHold;
   readonly #sessions = new Set<Session>();
   readonly #counts = { started: 0, crashed: 0, killed: 0, lost: 0, resent: 0 };
-  #names: readonly string[] | undefined;
-  readonly #nameWaiters: { resolve: (names: readonly string[]) => void; reject: (error: unknown) => void }[] =
-    [];
+  readonly #names = new ModuleNames();
   #falseStarts = 0;
   #isPumping = false;
+  #isClosed = false;
   #url: string;
   #version = 0;
 
   constructor(parts: ModulePoolParts) {
     this.#parts = parts;
     this.#url = parts.module.url;
-    this.#queue = new CallQueue(parts.module);
+    this.#queue = new CallQueue(parts.module, this.#sessions);
+    this.#clock = new ClockHold(parts, this.#sessions, this.#queue);
   }
 
   /** Lets a call wait for a thread. */
   submit(invocation: Invocation, report: ReportOutcome): Call {
     const { handlers } = this.#parts.module.settings;
     const call = new Call(invocation, handlers.get(invocation.handler.name) ?? NO_LIMITS, report);
-    this.#parts.onCount(1);
     const refused = this.#queue.push(call);
-    if (refused === undefined) this.#pumpSoon();
-    else this.#fail(call, refused);
+    this.#clock.count(1);
+    if (refused !== undefined) this.#fail(call, refused);
+    else if (this.#isClosed) this.#refuse(closed());
+    else this.#pumpSoon();
     return call;
   }
 
   /** Tells a call to stop: at once if it was not begun, else by its signal, and by force after its grace. */
   cancel(call: Call, reason: unknown): void {
-    if (call.isOver) return;
+    // Told once: its grace does not begin anew.
+    if (call.isOver || call.stop !== undefined) return;
     call.stop = { reason };
     if (this.#queue.remove(call)) {
       this.#fail(call, reason);
@@ -114,16 +91,17 @@ export class ModulePool implements SessionListener {
 
   /** The names of the functions of the module. */
   names(): Promise<readonly string[]> {
-    if (this.#names !== undefined) return Promise.resolve(this.#names);
-    return new Promise((resolve, reject) => {
-      this.#nameWaiters.push({ resolve, reject });
-      if (this.#sessions.size === 0) this.#start();
-    });
+    const names = this.#names.get();
+    if (this.#names.isKnown) return names;
+    if (this.#isClosed) this.#refuse(closed());
+    else if (this.#sessions.size === 0) this.#start();
+    return names;
   }
 
   /** Starts threads before there are calls, at most as many as there may be. */
   warmUp(count: number): void {
-    while (this.#sessions.size < Math.min(count, this.#parts.module.settings.threads)) this.#start();
+    const most = this.#isClosed ? 0 : Math.min(count, this.#parts.module.settings.threads);
+    while (this.#sessions.size < most) if (!this.#start()) return;
   }
 
   /** Loads the module anew: from the next call on, in fresh threads. */
@@ -132,7 +110,7 @@ export class ModulePool implements SessionListener {
     const url = new URL(this.#parts.module.url);
     url.searchParams.set('v', String(this.#version));
     this.#url = url.href;
-    this.#names = undefined;
+    this.#names.forget();
     for (const session of this.#sessions) {
       this.#queue.putBack(session.takeBack(Number.POSITIVE_INFINITY));
       session.end();
@@ -141,8 +119,7 @@ export class ModulePool implements SessionListener {
   }
 
   stats(): PoolStats {
-    let sent = 0;
-    for (const session of this.#sessions) sent += session.size;
+    const sent = [...this.#sessions].reduce((sum, { size }) => sum + size, 0);
     return {
       url: this.#parts.module.url,
       threads: this.#sessions.size,
@@ -153,24 +130,28 @@ export class ModulePool implements SessionListener {
   }
 
   async close(): Promise<void> {
-    for (const session of this.#sessions) clearTimeout(session.idleTimer);
+    this.#isClosed = true;
+    for (const session of this.#sessions) {
+      clearTimeout(session.idleTimer);
+      this.#queue.putBack(session.takeBack(Number.POSITIVE_INFINITY));
+    }
+    this.#refuse(closed());
     await this.#parts.links.close();
   }
 
   onReady(session: Session, names: readonly string[]): void {
-    this.#names = names;
+    session.loadLimit?.stop();
     this.#falseStarts = 0;
-    for (const waiter of this.#nameWaiters.splice(0)) waiter.resolve(names);
+    this.#names.tell(names);
     this.#pump();
     this.#settle(session);
   }
 
   onUnloadable(session: Session, cause: unknown): void {
-    const error = unloadable(this.#parts.module.url, cause);
-    for (const waiter of this.#nameWaiters.splice(0)) waiter.reject(error);
+    session.loadLimit?.stop();
     // Another thread may have loaded it: a module can depend on the moment.
-    if (![...this.#sessions].some(({ isReady }) => isReady))
-      for (const call of this.#queue.drain()) this.#fail(call, error);
+    if (this.#isServed()) this.#falseStarts++;
+    else this.#refuse(unloadable(this.#parts.module.url, cause));
     session.end();
   }
 
@@ -181,60 +162,78 @@ export class ModulePool implements SessionListener {
 
   onBegun(session: Session, call: Call): void {
     const { timeoutMs } = call.limits;
-    if (timeoutMs === undefined || call.stop !== undefined) return;
+    if (timeoutMs === undefined) return;
     this.#condemn(session, call, timeoutMs, () =>
       terminated(call, undefined, `the ${timeoutMs} ms that its handler may take`),
     );
   }
 
-  onSleep(call: Call, isAsleep: boolean): void {
+  onWait(call: Call, what: 'asleep' | 'real', change: 1 | -1): void {
     if (call.isOver) return;
-    const wasAwake = call.asleep === 0;
-    call.asleep += isAsleep ? 1 : -1;
-    if (wasAwake !== (call.asleep === 0)) this.#parts.onCount(isAsleep ? -1 : 1);
+    call[what] = Math.max(0, call[what] + change);
+    this.#clock.reckon();
   }
 
-  onEnd(session: Session, end: LinkEnd, left: readonly Call[], begun: readonly Call[]): void {
+  onEnd(session: Session, end: LinkEnd, { left, begun, done }: LeftCalls): void {
     this.#sessions.delete(session);
-    if (end.kind === 'crashed' || end.kind === 'memory') this.#counts.crashed++;
+    session.loadLimit?.stop();
+    if ('cause' in end) this.#counts.crashed++;
     const again = left.filter((call) => !call.isOver);
     this.#counts.resent += again.length;
     this.#queue.putBack(again);
     for (const call of begun) this.#fail(call, this.#verdict(call, end, begun.length));
-    if (!session.isReady && (end.kind === 'crashed' || end.kind === 'memory')) this.#falseStart(end);
+    for (const call of done) this.#fail(call, this.#lose(call, end));
+    if (!session.isReady && 'cause' in end) this.#falseStart(end.cause);
+    this.#replace();
     this.#pumpSoon();
+  }
+
+  /** A place for a thread is free: one more takes over what waits behind the others, or tells who waits for names. */
+  #replace(): void {
+    if (this.#isClosed || this.#sessions.size >= this.#parts.module.settings.threads) return;
+    const isWanted = this.#names.isWanted || [...this.#sessions].some((one) => one.hasWaiting);
+    if (isWanted && this.#starting() === 0 && this.#mayTry()) this.#start();
+  }
+
+  /** Whether one more thread may be tried: while others work, not after so many that could not begin. */
+  #mayTry(): boolean {
+    return this.#falseStarts < FALSE_STARTS_MAX || this.#sessions.size === 0;
   }
 
   /** Why a call that was executed in a thread that ended has failed. */
   #verdict(call: Call, end: LinkEnd, begun: number): unknown {
     if (call.condemned !== undefined) return call.condemned;
-    const isCulprit = begun === 1 && end.kind !== 'killed';
-    if (isCulprit) return crashed(call, end);
+    return begun === 1 && end.kind !== 'killed' ? crashed(call, end) : this.#lose(call, end);
+  }
+
+  #lose(call: Call, end: LinkEnd): unknown {
     this.#counts.lost++;
     return lost(call, end);
   }
 
-  #falseStart(end: LinkEnd & { readonly kind: 'crashed' | 'memory' }): void {
-    if (++this.#falseStarts < FALSE_STARTS_MAX && this.#nameWaiters.length === 0) return;
-    const error = unloadable(this.#parts.module.url, end.cause);
-    for (const waiter of this.#nameWaiters.splice(0)) waiter.reject(error);
-    if (this.#falseStarts < FALSE_STARTS_MAX) return;
-    this.#falseStarts = 0;
-    for (const call of this.#queue.drain()) this.#fail(call, error);
+  #falseStart(cause: unknown): void {
+    this.#falseStarts++;
+    // Others have loaded it, and go on.
+    if (this.#isServed()) return;
+    const error = unloadable(this.#parts.module.url, cause);
+    if (this.#falseStarts >= FALSE_STARTS_MAX) {
+      this.#falseStarts = 0;
+      this.#refuse(error);
+    } else this.#names.fail(error);
   }
 
   /** Kills the thread of a call when that has not ended in time; its neighbours are lost with it. */
   #condemn(session: Session, call: Call, afterMs: number, why: () => unknown): void {
-    clearTimeout(call.timer);
-    call.timer = setTimeout(() => {
-      if (call.isOver || !session.has(call)) return;
+    call.after(afterMs, () => {
+      // The limit of its handler and its grace go on beside each other: the first one counts.
+      if (call.condemned !== undefined || !session.has(call)) return;
       call.condemned = why();
       this.#counts.killed++;
       // What waits behind it goes elsewhere at once.
       this.#queue.putBack(session.takeBack(Number.POSITIVE_INFINITY));
       session.kill();
       this.#pumpSoon();
-    }, afterMs);
+    });
   }
 
   #fail(call: Call, thrown: unknown): void {
@@ -243,15 +242,13 @@ export class ModulePool implements SessionListener {
   }
 
   #over(call: Call): void {
-    // One that was asleep had let the clock go already.
-    if (call.asleep === 0) this.#parts.onCount(-1);
     const freed = this.#queue.over(call);
     if (freed || this.#queue.size > 0) this.#pumpSoon();
+    this.#clock.count(-1);
   }
 
   #sessionOf(call: Call): Session | undefined {
-    for (const session of this.#sessions) if (session.has(call)) return session;
-    return undefined;
+    return [...this.#sessions].find((session) => session.has(call));
   }
 
   #pumpSoon(): void {
@@ -265,17 +262,17 @@ export class ModulePool implements SessionListener {
 
   /** Gives what waits to the sessions that have the least to do, and starts more of them while all are busy. */
   #pump(): void {
+    if (this.#isClosed) this.#refuse(closed());
     for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
       const session = this.#idlest(call);
       const mayStart = this.#sessions.size < this.#parts.module.settings.threads;
-      if (mayStart && (session === undefined || session.size > 0) && this.#starting() < this.#queue.size)
-        this.#start();
-      if (session === undefined) return;
+      const isWanted = (session === undefined || session.size > 0) && this.#starting() < this.#queue.size;
+      if (mayStart && isWanted && this.#mayTry()) this.#start();
+      if (session === undefined) break;
       this.#queue.shift();
-      clearTimeout(session.idleTimer);
-      session.idleTimer = undefined;
       session.send(call);
     }
+    this.#clock.reckon();
   }
 
   #idlest(call: Call): Session | undefined {
@@ -286,9 +283,7 @@ export class ModulePool implements SessionListener {
   }
 
   #starting(): number {
-    let count = 0;
-    for (const session of this.#sessions) if (!session.isReady && !session.isEnding) count++;
-    return count;
+    return [...this.#sessions].filter(({ isReady, isEnding }) => !isReady && !isEnding).length;
   }
 
   /** A session has one call less: with none it helps another, or begins to be idle. */
@@ -302,30 +297,51 @@ export class ModulePool implements SessionListener {
   /** Takes over half of what waits in the thread that has most. */
   #steal(session: Session): void {
     let victim: Session | undefined;
+    // One that executes many at once can have more calls, and none that waits.
     for (const other of this.#sessions)
-      if (other !== session && other.size > 1 && (victim === undefined || other.size > victim.size))
-        victim = other;
+      if (other !== session && other.size > (victim?.size ?? 1) && other.hasWaiting) victim = other;
     if (victim === undefined) return;
     for (const call of victim.takeBack(Math.ceil((victim.size - 1) / 2))) session.send(call);
+    this.#clock.reckon();
   }
 
-  #start(): void {
+  /** Whether a thread has loaded the module, and takes calls. */
+  #isServed(): boolean {
+    return [...this.#sessions].some(({ isReady, isEnding }) => isReady && !isEnding);
+  }
+
+  /** Returns whether a thread was started. */
+  #start(): boolean {
     const { links, module, now, isVirtual } = this.#parts;
-    const claims = links.sharesMemory ? new Claims() : undefined;
-    const concurrent = Object.fromEntries(
-      [...module.settings.handlers].map(([name, limits]) => [name, limits.concurrent]),
-    );
+    const limits = [...module.settings.handlers];
+    const places = placesFor(limits.map(([, { concurrent }]) => concurrent));
+    const claims = links.sharesMemory ? new Claims(places) : undefined;
+    const concurrent = Object.fromEntries(limits.map(([name, limit]) => [name, limit.concurrent]));
     this.#counts.started++;
     let link: Link;
     try {
       link = links.start({ url: this.#url, claims: claims?.memory, concurrent, isVirtual });
     } catch (cause) {
-      const error = OrchestratorError.is(cause) ? cause : unloadable(module.url, cause);
-      for (const waiter of this.#nameWaiters.splice(0)) waiter.reject(error);
-      for (const call of this.#queue.drain()) this.#fail(call, error);
-      return;
+      this.#refuse(OrchestratorError.is(cause) ? cause : unloadable(module.url, cause));
+      return false;
     }
-    this.#sessions.add(new Session(link, claims, now, this));
+    const session = new Session(link, { places, claims, now }, this);
+    this.#sessions.add(session);
+    session.loadLimit = new LoadLimit(module.settings.loadMs, () => this.#tooLong(session));
+    return true;
+  }
+
+  /** A module that waits at its top for what never comes would keep its calls for ever. */
+  #tooLong(session: Session): void {
+    const { loadMs } = this.#parts.module.settings;
+    this.onUnloadable(session, new Error(`it was still loading after ${loadMs} ms`));
+    session.kill();
+  }
+
+  /** All that waits fails. */
+  #refuse(error: unknown): void {
+    this.#names.fail(error);
+    for (const call of this.#queue.drain()) this.#fail(call, error);
   }
 }
 

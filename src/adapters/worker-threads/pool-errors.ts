@@ -51,11 +51,7 @@ export function terminated(call: Call, reason: unknown, when: string): unknown {
   });
 }
 
-/** The module of the handlers cannot be loaded. */
-export function unloadable(url: string, cause: unknown): OrchestratorError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '';
-  return new OrchestratorError('HANDLER_LOAD_FAILED', `the module ${url} cannot be loaded${why}`, {
-    cause,
-    details: { url },
-  });
+/** No thread is started any more. */
+export function closed(): OrchestratorError {
+  return new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
 }

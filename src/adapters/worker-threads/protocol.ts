@@ -5,10 +5,27 @@
  * PR1  Everything here survives the structured clone.
  * PR2  A call has one `ended` at most; whoever looks at the claims knows whether it was begun when none came.
  */
+import type { MessagePort } from 'node:worker_threads';
+import type { LockNeed } from '../../model/needs.ts';
+import type { TraceCarrier } from '../../model/trace.ts';
+import type { CarriedError } from './carried-errors.ts';
 import type { ErrorEnvelope } from './error-envelope.ts';
 
 /** The argument by which a child process knows that it is one of ours. */
 export const SESSION_ARGUMENT = 'taskmaster-session';
+
+/** The file descriptors of a child process by which its host talks to it, and it to its host. */
+export const FROM_HOST = 3;
+export const TO_HOST = 4;
+
+/** The name in `workerData` by which a thread without tinypool knows its session. */
+export const OWN_SESSION = 'taskmasterSession';
+
+/** What the host hands to a session in a thread. */
+export interface SessionGiven {
+  readonly port: MessagePort;
+  readonly start: SessionStart;
+}
 
 /** What a thread is started with. */
 export interface SessionStart {
@@ -38,38 +55,56 @@ export interface CallMessage {
   readonly dependencies: Readonly<Record<string, unknown>>;
   readonly attempt: number;
   readonly idempotencyKey: string;
+  /** The trace that the call belongs to, if to one. */
+  readonly trace: TraceCarrier | undefined;
   /** The fencing token of each lock that the task holds. */
   readonly tokens: Readonly<Record<string, number>>;
   /** Whether the host wants to be told when the call is begun. */
   readonly tellsBegin: boolean;
   /** By the host's clock. */
   readonly now: number;
+  /** The errors among what it is given. */
+  readonly errors: readonly CarriedError[] | undefined;
 }
 
 /** What a thread asks of its host while it executes a call. */
 export type Ask =
   | { readonly what: 'sleep'; readonly durationMs: number }
-  | { readonly what: 'acquire'; readonly names: readonly string[]; readonly options: AcquireOptions }
-  | { readonly what: 'release' | 'renew'; readonly grant: number };
+  | { readonly what: 'acquire'; readonly locks: readonly LockNeed[]; readonly options: AcquireOptions }
+  /** What is said of a grant; to `rest` is to be renewed no longer by itself. */
+  | { readonly what: 'release' | 'renew' | 'rest'; readonly grant: number }
+  /** Something real is under way, for which a virtual clock has to stand still; or it is over. */
+  | { readonly what: 'real'; readonly isOn: boolean };
 
-/** The options of a wait for locks that can be sent; an abort is a message of its own. */
+/** The options of a wait for locks, checked; an abort is a message of its own. Spans are in milliseconds. */
 export interface AcquireOptions {
-  readonly mode?: 'exclusive' | 'shared' | undefined;
-  readonly priority?: number | undefined;
-  readonly timeout?: number | string | undefined;
-  readonly lease?: number | string | undefined;
-  readonly heartbeat?: number | string | undefined;
+  readonly priority: number | undefined;
+  readonly timeout: number | undefined;
+  readonly lease: number | undefined;
+  readonly heartbeat: number | undefined;
 }
 
 /** What the host posts. */
 export type ToThread =
   | CallMessage
-  | { readonly type: 'abort'; readonly id: number; readonly reason: ErrorEnvelope }
+  | { readonly type: 'abort'; readonly id: number; readonly reason: ErrorEnvelope; readonly now: number }
   /** The answer to an ask: a value, or an error. */
-  | { readonly type: 'answer'; readonly ask: number; readonly value: unknown; readonly now: number }
-  | { readonly type: 'refusal'; readonly ask: number; readonly error: ErrorEnvelope }
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      readonly ask: number;
+      readonly value: unknown;
+      readonly now: number;
+    }
+  | {
+      readonly type: 'refusal';
+      readonly id: number;
+      readonly ask: number;
+      readonly error: ErrorEnvelope;
+      readonly now: number;
+    }
   /** A lock that a call took was taken back. */
-  | { readonly type: 'taken'; readonly id: number; readonly grant: number }
+  | { readonly type: 'taken'; readonly id: number; readonly grant: number; readonly now: number }
   /** Nothing more will come. */
   | { readonly type: 'end' };
 
@@ -80,20 +115,33 @@ export type ToHost =
   /** The module could not be loaded. */
   | { readonly type: 'unloadable'; readonly error: ErrorEnvelope }
   | { readonly type: 'begun'; readonly id: number }
-  | { readonly type: 'ended'; readonly id: number; readonly output: unknown }
+  | {
+      readonly type: 'ended';
+      readonly id: number;
+      readonly output: unknown;
+      readonly errors: readonly CarriedError[] | undefined;
+    }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorEnvelope }
   | { readonly type: 'heartbeat'; readonly id: number }
-  | { readonly type: 'progress'; readonly id: number; readonly value: unknown }
+  | {
+      readonly type: 'progress';
+      readonly id: number;
+      readonly value: unknown;
+      readonly errors: readonly CarriedError[] | undefined;
+    }
   | {
       readonly type: 'log';
       readonly id: number;
       readonly level: 'debug' | 'info' | 'warn' | 'error';
       readonly message: string;
       readonly fields: Readonly<Record<string, unknown>> | undefined;
+      readonly errors: readonly CarriedError[] | undefined;
     }
   | { readonly type: 'ask'; readonly id: number; readonly ask: number; readonly about: Ask }
   /** An ask is of no interest any more. */
-  | { readonly type: 'unask'; readonly id: number; readonly ask: number };
+  | { readonly type: 'unask'; readonly id: number; readonly ask: number }
+  /** An error that nobody catches ends the thread or process now. */
+  | { readonly type: 'dying'; readonly error: ErrorEnvelope };
 
 /** What host code and thread code see of the way between them. */
 export interface Wire<Out, In> {

@@ -5,18 +5,33 @@
  * module pool.
  *
  * SE1  A thread has as many calls as there are claims: what waits there can be taken back as long as it was not begun.
- * SE2  When a thread has ended, each of its calls is either given back, to be sent again, or has failed.
+ * SE2  When a thread has ended, each of its calls is either given back, to be sent again, or has failed. Only what was
+ *      not begun is given back: nothing is executed twice as the same attempt.
  * SE3  What is said in one turn goes in one message.
+ * SE4  A thread that was told to end and executes nothing is gone within `END_MS`, whatever it does meanwhile.
  */
 import { OrchestratorError } from '../../model/errors.ts';
 import type { HandlerContext } from '../../model/handler.ts';
+import { NO_TRACE } from '../../model/trace.ts';
 import { buffersIn } from './buffers.ts';
 import type { Call } from './call.ts';
-import { type Claims, PLACES } from './claims.ts';
+import { errorsIn, restoreErrors } from './carried-errors.ts';
+import type { Claims } from './claims.ts';
 import { packError, unpackError } from './error-envelope.ts';
 import { HostServices } from './host-services.ts';
 import type { Link, LinkEnd } from './link.ts';
+import type { LoadLimit } from './load-limit.ts';
 import type { ToHost, ToThread } from './protocol.ts';
+
+/** The calls of a thread that has ended. */
+export interface LeftCalls {
+  /** Sent and not begun. */
+  readonly left: readonly Call[];
+  /** Under way: one of them may be why. */
+  readonly begun: readonly Call[];
+  /** Executed to the end, and what came of them went with the thread. */
+  readonly done: readonly Call[];
+}
 
 /** What a session tells its pool. */
 export interface SessionListener {
@@ -28,10 +43,23 @@ export interface SessionListener {
   onOver(session: Session, call: Call): void;
   /** A call whose time is limited was begun. */
   onBegun(session: Session, call: Call): void;
-  /** The thread has ended; `left` were sent and not begun, `begun` are those that may be why. */
-  onEnd(session: Session, end: LinkEnd, left: readonly Call[], begun: readonly Call[]): void;
-  onSleep(call: Call, isAsleep: boolean): void;
+  /** The thread has ended, with calls that it had not said the end of. */
+  onEnd(session: Session, end: LinkEnd, calls: LeftCalls): void;
+  /** A call begins or ceases to wait for the host, or to do something real beside that. */
+  onWait(call: Call, what: 'asleep' | 'real', change: 1 | -1): void;
 }
+
+/** What a session is made of, beside its link. */
+export interface SessionParts {
+  /** How many calls it can have. */
+  readonly places: number;
+  /** `undefined` where no memory is shared. */
+  readonly claims: Claims | undefined;
+  readonly now: () => number;
+}
+
+/** How long a thread that has nothing to do may take to end, in milliseconds. */
+const END_MS = 2_000;
 
 export class Session {
   readonly #link: Link;
@@ -41,7 +69,11 @@ export class Session {
   readonly #now: () => number;
   /** By their numbers, in the order in which they were sent. */
   readonly #calls = new Map<number, Call>();
-  readonly #free: number[] = Array.from({ length: PLACES }, (_, place) => PLACES - 1 - place);
+  /** The error that it said it dies of. */
+  #dying: { readonly thrown: unknown } | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
+  /** The places that no call has, the lowest last. */
+  readonly #free: number[];
   #outgoing: ToThread[] = [];
   #transfer: ArrayBuffer[] = [];
   #last = 0;
@@ -50,16 +82,19 @@ export class Session {
   isOver = false;
   /** Ends it when it has been without work for a while. */
   idleTimer: NodeJS.Timeout | undefined;
+  /** Ends it when its module takes too long to be loaded. */
+  loadLimit: LoadLimit | undefined;
 
-  constructor(link: Link, claims: Claims | undefined, now: () => number, listener: SessionListener) {
+  constructor(link: Link, { places, claims, now }: SessionParts, listener: SessionListener) {
     this.#link = link;
     this.#claims = claims;
+    this.#free = Array.from({ length: places }, (_, place) => places - 1 - place);
     this.#now = now;
     this.#listener = listener;
     this.#services = new HostServices({
       say: (message) => this.#say(message),
       now,
-      onSleep: (call, isAsleep) => listener.onSleep(call, isAsleep),
+      onWait: (call, what, change) => listener.onWait(call, what, change),
     });
     link.onBatch((batch) => {
       for (const message of batch) this.#hear(message);
@@ -72,17 +107,48 @@ export class Session {
     return this.#calls.size;
   }
 
+  /** Whether calls wait in it that could be taken back. */
+  get hasWaiting(): boolean {
+    if (this.#calls.size < 2 || this.#claims === undefined) return false;
+    for (const { place, id } of this.#calls.values()) if (this.#claims.isWaiting(place, id)) return true;
+    return false;
+  }
+
+  /** Counts its calls by handler: those that were not begun, and those that are executed. */
+  countInto(waiting: Map<string, number>, begun: Map<string, number>): void {
+    for (const { place, id, name } of this.#calls.values()) {
+      if (this.#claims?.isDone(place, id) === true) continue;
+      const counts = this.#claims?.isWaiting(place, id) === true ? waiting : begun;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+
+  /** Whether something goes on in it, or can be begun, that does not wait for the host's clock. */
+  get isAtWork(): boolean {
+    const begun = new Map<string, number>();
+    let isAlone = false;
+    for (const { place, id, name, limits, isAwake } of this.#calls.values()) {
+      if (this.#claims?.isWaiting(place, id) === true)
+        return begun.size === 0 || (!isAlone && (begun.get(name) ?? 0) < limits.concurrent);
+      if (isAwake || this.#claims?.isDone(place, id) === true) return true;
+      begun.set(name, (begun.get(name) ?? 0) + 1);
+      isAlone ||= limits.concurrent === 1;
+    }
+    return false;
+  }
+
   /** Whether it can be given a call. One whose calls cannot be taken back gets only what it can begin at once. */
   hasRoomFor(call: Call): boolean {
-    if (!this.isReady || this.isEnding || this.#calls.size >= PLACES) return false;
+    if (!this.isReady || this.isEnding || this.#free.length === 0) return false;
     if (this.#claims !== undefined || this.#calls.size === 0) return true;
     if (this.#calls.size >= call.limits.concurrent) return false;
-    for (const other of this.#calls.values()) if (other.name !== call.name) return false;
-    return true;
+    // So all that it has are calls of one handler.
+    return this.#calls.values().next().value?.name === call.name;
   }
 
   /** Gives it a call. */
   send(call: Call): void {
+    this.idleTimer = void clearTimeout(this.idleTimer);
     const id = ++this.#last & 0x1fff_ffff;
     call.id = id;
     call.place = this.#free.pop() as number;
@@ -94,7 +160,7 @@ export class Session {
       unknown,
       Readonly<Record<string, unknown>>
     >;
-    const { locks, dependencies } = context;
+    const { locks, dependencies, input, inputData, trace } = context;
     // The context gives a copy of its own each time it is asked: what is moved is gone nowhere else.
     if (invocation.transfer === true) this.#transfer.push(...buffersIn(dependencies));
     const tokens = Object.fromEntries(locks.names.map((name) => [name, locks.token(name)]));
@@ -106,14 +172,16 @@ export class Session {
       runId: invocation.runId,
       path: invocation.path,
       taskId: context.taskId,
-      input: context.input,
-      inputData: context.inputData,
+      input,
+      inputData,
       dependencies,
       attempt: invocation.attempt,
       idempotencyKey: context.idempotencyKey,
+      trace: trace === NO_TRACE ? undefined : trace,
       tokens,
       tellsBegin: call.limits.timeoutMs !== undefined,
       now: this.#now(),
+      errors: errorsIn([input, inputData, dependencies]),
     });
   }
 
@@ -137,7 +205,8 @@ export class Session {
 
   /** Tells the body of a call to stop. */
   abort(call: Call, reason: unknown): void {
-    this.#say({ type: 'abort', id: call.id, reason: packError(reason) });
+    this.#listener.onWait(call, 'real', 1);
+    this.#say({ type: 'abort', id: call.id, reason: packError(reason), now: this.#now() });
   }
 
   has(call: Call): boolean {
@@ -149,6 +218,7 @@ export class Session {
     if (this.isEnding) return;
     this.isEnding = true;
     this.#say({ type: 'end' });
+    this.#endInTime();
   }
 
   /** Ends it at once. What waits there is taken back first, so that it cannot be begun meanwhile. */
@@ -205,17 +275,21 @@ export class Session {
       case 'unloadable':
         this.#listener.onUnloadable(this, unpackError(message.error));
         return;
+      case 'dying':
+        this.#dying = { thrown: unpackError(message.error) };
+        return;
       default:
         this.#hearOf(message);
     }
   }
 
-  #hearOf(message: Exclude<ToHost, { readonly type: 'ready' | 'unloadable' }>): void {
+  #hearOf(message: Exclude<ToHost, { readonly type: 'ready' | 'unloadable' | 'dying' }>): void {
     const call = this.#calls.get(message.id);
     if (call === undefined) return;
     switch (message.type) {
       case 'ended':
         this.#forget(call);
+        restoreErrors(message.errors);
         call.end({ ok: true, output: message.output });
         this.#listener.onOver(this, call);
         return;
@@ -245,17 +319,31 @@ export class Session {
   #forget(call: Call): void {
     this.#calls.delete(call.id);
     this.#free.push(call.place);
+    this.#endInTime();
+  }
+
+  /** What a handler left behind can keep its thread from hearing that it should end. */
+  #endInTime(): void {
+    if (!this.isEnding || this.isOver || this.#calls.size > 0 || this.#endTimer !== undefined) return;
+    this.#endTimer = setTimeout(() => this.#link.kill(), END_MS);
   }
 
   #ended(end: LinkEnd): void {
     this.isOver = true;
     clearTimeout(this.idleTimer);
+    clearTimeout(this.#endTimer);
     const left: Call[] = [];
     const begun: Call[] = [];
-    for (const call of this.#calls.values())
-      (this.#claims?.isBegun(call.place, call.id) === false ? left : begun).push(call);
+    const done: Call[] = [];
+    for (const call of this.#calls.values()) {
+      const { place, id } = call;
+      if (this.#claims?.isDone(place, id) === true) done.push(call);
+      else (this.#claims?.isBegun(place, id) === false ? left : begun).push(call);
+    }
     this.#calls.clear();
-    this.#listener.onEnd(this, end, left, begun);
+    const why = end.kind === 'crashed' && this.#dying !== undefined ? this.#dying.thrown : undefined;
+    const told: LinkEnd = why === undefined ? end : { kind: 'crashed', cause: why };
+    this.#listener.onEnd(this, told, { left, begun, done });
   }
 }
 

@@ -1,18 +1,22 @@
 /**
- * Worker threads by tinypool: it starts, limits and ends them; what is said goes over a port of our own.
+ * Worker threads by tinypool: it starts, limits and ends them; what is said goes over a port of our own. Only for a host in
+ * a bundle, where tinypool finds no file for them, threads are started without it.
  *
- * Owns: a pool of tinypool for one module of handlers. Who may call it: the module pool.
+ * Owns: the threads of one module of handlers. Who may call it: the module pool.
  *
- * TL1  A session is one long task of tinypool, alone in its thread.
+ * TL1  A session is one long task of tinypool, alone in a thread that no session had before: what handlers have left there,
+ *      such as timers and modules, is gone with it.
  * TL2  A thread that ends in whatever way ends its session: tinypool alone would wait for ever for one that exited.
  * TL3  The end is told when no code runs in the thread any more, and after all that it has posted.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Tinypool } from 'tinypool';
 import type { WorkerSettings } from '../../model/worker-handlers.ts';
-import { workerEntry } from './entry-url.ts';
+import { isBundled, workerEntry } from './entry-url.ts';
+import { threadArguments } from './host-arguments.ts';
 import type { Link, LinkEnd, LinkFactory } from './link.ts';
-import type { SessionStart, ToHost, ToThread } from './protocol.ts';
+import { OwnThreads, type SessionThreads } from './own-threads.ts';
+import type { SessionGiven, SessionStart, ToHost, ToThread } from './protocol.ts';
 
 /** A thread, as far as tinypool shows it. */
 interface Thread {
@@ -22,38 +26,29 @@ interface Thread {
 
 export class ThreadLinks implements LinkFactory {
   readonly sharesMemory = true;
-  readonly #entry: string;
-  readonly #pool: Tinypool;
-  readonly #watched = new WeakSet<object>();
+  readonly #threads: SessionThreads;
   readonly #links = new Set<ThreadLink>();
 
+  /** @throws OrchestratorError `HANDLER_LOAD_FAILED` when there is no file for threads to run */
   constructor(settings: WorkerSettings) {
-    this.#entry = workerEntry(settings.entry, 'worker');
+    const entry = workerEntry(settings.entry, 'worker');
     const { memoryMb, env, execArgv, threads } = settings;
-    this.#pool = new Tinypool({
-      minThreads: 0,
-      maxThreads: threads,
-      concurrentTasksPerWorker: 1,
-      // With atomics an idle thread's event loop would stand still: no timers, no sockets kept alive.
-      useAtomics: false,
-      // A session lives as long as it is of use; the thread has no other.
-      idleTimeout: 0,
+    const given = execArgv ?? threadArguments();
+    const options = {
       ...(memoryMb === undefined ? undefined : { resourceLimits: { maxOldGenerationSizeMb: memoryMb } }),
       ...(env === undefined ? undefined : { env: { ...process.env, ...env } as Record<string, string> }),
-      ...(execArgv === undefined ? undefined : { execArgv: [...execArgv] }),
-    });
-    // A thread that fails between two sessions concerns nobody.
-    this.#pool.on('error', () => {});
+      ...(given === undefined ? undefined : { execArgv: [...given] }),
+    };
+    this.#threads =
+      settings.entry !== undefined || isBundled()
+        ? new OwnThreads(entry, options)
+        : new PooledThreads(entry, threads, options);
   }
 
   start(start: SessionStart): Link {
     const { port1, port2 } = new MessageChannel();
     const stop = new AbortController();
-    const session: Promise<unknown> = this.#pool.run(
-      { port: port2, start },
-      { filename: this.#entry, transferList: [port2], signal: stop.signal },
-    );
-    this.#watchThreads();
+    const session = this.#threads.run({ port: port2, start }, stop.signal);
     const link = new ThreadLink(port1, stop, session, () => this.#links.delete(link));
     this.#links.add(link);
     return link;
@@ -61,7 +56,45 @@ export class ThreadLinks implements LinkFactory {
 
   async close(): Promise<void> {
     for (const link of [...this.#links]) link.kill();
-    await this.#pool.destroy();
+    await this.#threads.close();
+  }
+}
+
+class PooledThreads implements SessionThreads {
+  readonly #entry: string;
+  readonly #pool: Tinypool;
+  readonly #watched = new WeakSet<object>();
+
+  constructor(entry: string, threads: number, options: object) {
+    this.#entry = entry;
+    this.#pool = new Tinypool({
+      ...options,
+      minThreads: 0,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+      // With atomics an idle thread's event loop would stand still: no timers, no sockets kept alive.
+      useAtomics: false,
+      // A session lives as long as it is of use; the thread has no other. By a timeout alone it would be given the next
+      // session when that begins at once.
+      isolateWorkers: true,
+      idleTimeout: 0,
+    });
+    // A thread that fails between two sessions concerns nobody.
+    this.#pool.on('error', () => {});
+  }
+
+  run(given: SessionGiven, signal: AbortSignal): Promise<unknown> {
+    const session: Promise<unknown> = this.#pool.run(given, {
+      filename: this.#entry,
+      transferList: [given.port],
+      signal,
+    });
+    this.#watchThreads();
+    return session;
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
   }
 
   #watchThreads(): void {

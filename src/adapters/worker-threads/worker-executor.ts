@@ -8,14 +8,16 @@
  * WE3  Nothing of it keeps the process alive when its threads have been idle for a while.
  */
 
-import type { WorkerModule, WorkerRef } from '../../model/worker-handlers.ts';
+import type { WorkerModule, WorkerRef, WorkerSettings } from '../../model/worker-handlers.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Executor, Invocation, ReportOutcome } from '../../ports/executor.ts';
 import type { Call } from './call.ts';
-import type { LinkFactory } from './link.ts';
+import type { Link, LinkFactory } from './link.ts';
 import { changeWatcher } from './module-changes.ts';
-import { ModulePool, type PoolStats } from './module-pool.ts';
+import { ModulePool } from './module-pool.ts';
+import type { PoolStats } from './pool-parts.ts';
 import { ProcessLinks } from './process-link.ts';
+import type { SessionStart } from './protocol.ts';
 import { ThreadLinks } from './thread-link.ts';
 
 /** What an executor of workers is made of. */
@@ -83,13 +85,9 @@ export class WorkerExecutor implements Executor {
     let pool = this.#pools.get(module);
     if (pool === undefined) {
       const { clock, isVirtual, graceMs } = this.#parts;
-      const links: LinkFactory =
-        module.settings.isolation === 'process'
-          ? new ProcessLinks(module.settings)
-          : new ThreadLinks(module.settings);
       pool = new ModulePool({
         module,
-        links,
+        links: new LazyLinks(module.settings),
         now: () => clock.now(),
         isVirtual,
         graceMs,
@@ -109,5 +107,29 @@ export class WorkerExecutor implements Executor {
       this.#letGo?.();
       this.#letGo = undefined;
     }
+  }
+}
+
+/** Made when the first is started: what is wrong with the file that they run, or their options, fails calls, not the host. */
+class LazyLinks implements LinkFactory {
+  readonly sharesMemory: boolean;
+  readonly #settings: WorkerSettings;
+  #made: LinkFactory | undefined;
+
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
+    this.sharesMemory = settings.isolation === 'thread';
+  }
+
+  start(start: SessionStart): Link {
+    this.#made ??=
+      this.#settings.isolation === 'process'
+        ? new ProcessLinks(this.#settings)
+        : new ThreadLinks(this.#settings);
+    return this.#made.start(start);
+  }
+
+  async close(): Promise<void> {
+    await this.#made?.close();
   }
 }

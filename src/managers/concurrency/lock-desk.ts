@@ -10,6 +10,7 @@
  * LD3  A wait or a grant that closes a circle is found in the same call, and broken unless it is only to be reported.
  */
 import { type OrchestratorError, refuse } from '../../model/errors.ts';
+import type { Lease } from '../../model/lock-options.ts';
 import type { LockMode, LockNeed } from '../../model/needs.ts';
 import type { Claims, ClaimWatch, Grant } from '../resources/claims.ts';
 import type { Group, Ledger, Need } from '../resources/ledger.ts';
@@ -24,7 +25,7 @@ import {
   victimError,
   victimOf,
 } from './deadlocks.ts';
-import { HeldLock, type Lease } from './lock-grant.ts';
+import { HeldLock } from './lock-grant.ts';
 import { Party, type PartyWait, WaitGraph } from './wait-graph.ts';
 
 /** What happens to a deadlock when it is found. */

@@ -5,9 +5,12 @@
  *
  * LG1  The locks are given back exactly once: by `release`, by the end of the lease, or by the end of the owner.
  * LG2  Who comes too late is refused: its token may be older than that of the next holder.
- * LG3  Who lost the locks is told in the same turn, by the signal; who gave them back is not.
+ * LG3  Who lost the locks is told in the same turn, by the signal, in the async context in which that was first asked
+ *      for; who gave them back is not.
  */
-import { OrchestratorError } from '../../model/errors.ts';
+import { AsyncResource } from 'node:async_hooks';
+import type { OrchestratorError } from '../../model/errors.ts';
+import { givenBackBefore, type Lease, takenBackMeanwhile } from '../../model/lock-options.ts';
 import type { Grant } from '../resources/claims.ts';
 
 /** Locks that were taken together. */
@@ -22,14 +25,6 @@ export interface LockGrant extends Grant {
   readonly isHeld: boolean;
   /** Aborted with `LOCK_STALE` when the locks are taken back: their lease has run out, or a deadlock was broken. */
   readonly signal: AbortSignal;
-}
-
-/** How long locks may be held without a sign of life. */
-export interface Lease {
-  readonly leaseMs: number;
-  /** Renews by itself this often, until `signal` is aborted. */
-  readonly heartbeatMs: number | undefined;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** What a lock grant needs. */
@@ -59,6 +54,7 @@ export class HeldLock implements LockGrant {
   #stopHeartbeat: (() => void) | undefined;
   /** Made when it is first asked for. */
   #controller: AbortController | undefined;
+  #asked: AsyncResource | undefined;
 
   constructor(parts: LockGrantParts) {
     this.#parts = parts;
@@ -76,6 +72,7 @@ export class HeldLock implements LockGrant {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      this.#asked = new AsyncResource('TaskmasterLock', { requireManualDestroy: true });
       if (this.#over === 'taken back') this.#controller.abort(this.#stale('use'));
     }
     return this.#controller.signal;
@@ -124,25 +121,18 @@ export class HeldLock implements LockGrant {
     this.#stopHeartbeat?.();
     this.settle(how === 'taken back');
     this.#parts.onOver(this);
-    if (how === 'taken back') this.#controller?.abort(this.#stale('use'));
+    if (how === 'taken back' && this.#asked !== undefined)
+      this.#asked.runInAsyncScope(() => this.#controller?.abort(this.#stale('use')));
   }
 
   /** @throws OrchestratorError as `renew` */
   #checkHeld(what: string): void {
-    if (this.#over === 'released')
-      throw new OrchestratorError(
-        'GRANT_RELEASED',
-        'the grant was given back before; found a second release, allowed: one',
-      );
+    if (this.#over === 'released') throw givenBackBefore();
     if (this.#over === 'taken back') throw this.#stale(what);
   }
 
   #stale(what: string): OrchestratorError {
-    return new OrchestratorError(
-      'LOCK_STALE',
-      `${what}(${this.names.join(', ')}): found the token ${this.token}, whose locks were taken back; allowed: the token of the holder. Stop what the locks protect, and take them again.`,
-      { details: { names: this.names, token: this.token } },
-    );
+    return takenBackMeanwhile(what, this.names, this.token);
   }
 
   #startLease(): void {

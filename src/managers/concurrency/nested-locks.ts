@@ -10,11 +10,11 @@
  *      comes next.
  * NL4  Attempts of one task have one age, that of its submission: who was a victim is not younger when it is tried again.
  */
-import { OrchestratorError } from '../../model/errors.ts';
+import type { OrchestratorError } from '../../model/errors.ts';
 import type { LockWaitOptions, NestedLock } from '../../model/handler.ts';
+import { attemptOver, checkLockAsk, waitAborted } from '../../model/lock-options.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { LockDesk } from './lock-desk.ts';
-import { checkLockAsk } from './lock-options.ts';
 import { Party } from './wait-graph.ts';
 
 /** What has to be known of an attempt. */
@@ -57,16 +57,12 @@ export class NestedLocks {
   ): Promise<NestedLock> {
     const ask = checkLockAsk(name, options ?? {}, 'locks.acquire');
     if (of.signal.aborted) throw of.signal.reason;
-    if (of.isOver()) throw over(of);
+    if (of.isOver()) throw attemptOver(of);
     const party = this.#partyOf(key, of);
     const own = ask.signal;
     const signal = own === undefined ? of.signal : AbortSignal.any([own, of.signal]);
     const abortError = (reason: unknown): unknown =>
-      of.signal.aborted
-        ? of.signal.reason
-        : new OrchestratorError('WAIT_ABORTED', `${ask.what}: the wait was ended by its signal`, {
-            cause: reason,
-          });
+      of.signal.aborted ? of.signal.reason : waitAborted(ask.what, reason);
     return this.#desk.acquire({
       ...ask,
       priority: ask.priority ?? party.priority,
@@ -86,14 +82,7 @@ export class NestedLocks {
     });
     this.#parties.set(key, party);
     this.#desk.adopt(party, of.group);
-    of.onEnd(() => this.#desk.end(party, of.group, of.signal.aborted ? of.signal.reason : over(of)));
+    of.onEnd(() => this.#desk.end(party, of.group, of.signal.aborted ? of.signal.reason : attemptOver(of)));
     return party;
   }
-}
-
-function over({ path, attempt }: LockingAttempt): OrchestratorError {
-  return new OrchestratorError(
-    'WAIT_ABORTED',
-    `attempt ${attempt} of task ${JSON.stringify(path)} has ended; a lock can be taken only while it runs`,
-  );
 }

@@ -24,7 +24,7 @@ export type EventMap = {
 /** A report about a listener, not an event of a run: it is in no log. */
 export interface ListenerFailed {
   readonly type: 'ListenerFailed';
-  /** The event that was being told, or `monitor`. */
+  /** The event that was being told, or `monitor`; `trace` for the function given as `open({ trace })`. */
   readonly during: string;
   readonly thrown: unknown;
 }
@@ -114,7 +114,7 @@ export class EventHub {
       const returned: unknown = monitor.observe(event);
       this.#watchPromise('monitor', returned);
     } catch (thrown) {
-      this.#report('monitor', thrown);
+      this.report('monitor', thrown);
     }
   }
 
@@ -124,17 +124,18 @@ export class EventHub {
       try {
         this.#watchPromise(type, listener(event));
       } catch (thrown) {
-        this.#report(type, thrown);
+        this.report(type, thrown);
       }
     };
   }
 
   /** An async listener that rejects would otherwise end the process as an unhandled rejection. */
   #watchPromise(during: string, returned: unknown): void {
-    if (returned instanceof Promise) returned.catch((thrown: unknown) => this.#report(during, thrown));
+    if (returned instanceof Promise) returned.catch((thrown: unknown) => this.report(during, thrown));
   }
 
-  #report(during: string, thrown: unknown): void {
+  /** Tells of a function of the host that threw. */
+  report(during: string, thrown: unknown): void {
     try {
       this.#logger.error({ during, thrown }, 'a listener failed');
       // A failing listener of this very report must not be reported for ever.

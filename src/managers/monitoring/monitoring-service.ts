@@ -146,7 +146,10 @@ export class MonitoringService implements Monitor {
     this.#lookSoon();
   }
 
-  /** The newest events, oldest first: those of runs in outline, without inputs and outputs. */
+  /**
+   * The newest events, oldest first: those of runs in outline, without inputs and outputs.
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`
+   */
   events(filter: LoggedEventFilter = {}): readonly LoggedEvent[] {
     const { type, runId, since, limit } = checkFilter(filter, 'events');
     return this.#events.newest(
@@ -300,7 +303,12 @@ function checkFilter(given: unknown, at: string): LoggedEventFilter {
   return reading(at, 'an object { type, runId, since, limit }', () => {
     const filter = checkRecord(given, at, 'an object { type, runId, since, limit }') as LoggedEventFilter;
     checkKeys(filter, FILTER_KEYS, at);
-    const { limit } = filter;
+    const { type, runId, since, limit } = filter;
+    for (const [name, text] of Object.entries({ type, runId }))
+      if (text !== undefined && typeof text !== 'string')
+        throw invalidOption(`${at}/${name}`, text, 'a string');
+    if (since !== undefined && !(typeof since === 'number' && Number.isFinite(since)))
+      throw invalidOption(`${at}/since`, since, 'milliseconds since 1970');
     if (limit !== undefined && !(typeof limit === 'number' && limit >= 0))
       throw refuse('OPTION_INVALID', {
         at: `${at}/limit`,

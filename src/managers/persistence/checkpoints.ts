@@ -112,6 +112,7 @@ export class Checkpoints {
 
   async remove(id: string): Promise<boolean> {
     this.#access.checkOpen();
+    if (typeof id !== 'string') throw invalidOption('removeCheckpoint', id, 'the id of a checkpoint');
     const kept = this.#kept();
     if ((await kept.loadCheckpoint(id)) === undefined) return false;
     await kept.removeCheckpoint(id);

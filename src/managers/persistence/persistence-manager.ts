@@ -159,7 +159,10 @@ export class PersistenceManager {
     return this.#checkpoints.list(runId);
   }
 
-  /** Removes a checkpoint. `false` when there is none of this id. */
+  /**
+   * Removes a checkpoint. `false` when there is none of this id.
+   * @throws OrchestratorError `OPTION_INVALID` (no text), `CHECKPOINT_UNSUPPORTED`, `ORCHESTRATOR_CLOSED`, `STORE_UNAVAILABLE`
+   */
   removeCheckpoint(id: string): Promise<boolean> {
     return this.#checkpoints.remove(id);
   }

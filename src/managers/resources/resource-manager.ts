@@ -21,7 +21,7 @@ import {
   reading,
 } from '../../model/checks.ts';
 import { refuse } from '../../model/errors.ts';
-import { checkResourceNeeds } from '../../model/needs.ts';
+import { checkResourceNeeds, nameRequest } from '../../model/needs.ts';
 import type { AnyWorkflow } from '../../model/workflow.ts';
 import type { WorkflowData } from '../../model/workflow-data.ts';
 import type { AllocationPlan, OptimizeOptions } from './allocation-plan.ts';
@@ -63,12 +63,6 @@ export function checkWait(
       signal: checkSignal(signal, `${at}/signal`),
     };
   });
-}
-
-/** Names what is asked for, in messages. */
-export function nameRequest(at: string, asked: readonly { readonly name: string }[]): string {
-  const names = asked.map(({ name }) => name).join(', ');
-  return `${at}(${names.length <= 200 ? names : `${names.slice(0, 200)}…`})`;
 }
 
 /** What is given back has to be a grant. @throws OrchestratorError `OPTION_INVALID` */

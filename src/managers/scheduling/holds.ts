@@ -16,14 +16,13 @@ import { checkId } from '../../model/ids.ts';
 import type { ScheduledRun, Ticket } from './ticket.ts';
 
 /** What is paused or resumed: exactly one of the three. */
-export interface PauseTarget {
+export type PauseTarget =
   /** Starts nothing that is assigned to this agent. */
-  readonly agent?: string | undefined;
+  | { readonly agent: string; readonly workflowId?: undefined; readonly runId?: undefined }
   /** Starts nothing of any run of this workflow, now and later. */
-  readonly workflowId?: string | undefined;
+  | { readonly workflowId: string; readonly agent?: undefined; readonly runId?: undefined }
   /** Starts nothing of this run. It is not logged; `run.pause()` outlives the process. */
-  readonly runId?: string | undefined;
-}
+  | { readonly runId: string; readonly agent?: undefined; readonly workflowId?: undefined };
 
 /** Who holds a task back. */
 export interface PausedBy {

@@ -27,10 +27,13 @@ import type { DependencyReport, DependencyState, RunTable, TaskRecord, TaskRef }
 import type { ScheduledRun, Ticket } from './ticket.ts';
 
 /** What is cleared, and why. Without a target: everything that waits. */
-export interface ClearOptions extends PauseTarget {
+export type ClearOptions = (
+  | PauseTarget
+  | { readonly agent?: undefined; readonly workflowId?: undefined; readonly runId?: undefined }
+) & {
   /** The cause of the errors that the tasks end with. */
   readonly reason?: unknown;
-}
+};
 
 /** What the host side needs of the scheduler itself. */
 export interface SchedulerCore extends QueueParts {

@@ -11,7 +11,7 @@
  * AM4  When a ticket is over, no timer of it is left.
  */
 
-import { isPrimitive } from '../../base/values.ts';
+import { isSmall } from '../../base/values.ts';
 import type { RunCommand, StopTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
 import type { Abort, RetryAt } from '../../machine/instructions.ts';
@@ -301,7 +301,7 @@ export class AttemptManager {
 
   #succeed(attempt: Attempt, given: unknown): void {
     let output = given;
-    if (!isPrimitive(output)) {
+    if (!isSmall(output)) {
       try {
         output = takeIn(output, `output of task ${JSON.stringify(attempt.path)} `, 'plain data');
       } catch (thrown) {

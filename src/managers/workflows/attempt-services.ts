@@ -10,6 +10,7 @@
 import type { RunCommand } from '../../machine/commands.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { HandlerLog } from '../../model/handler.ts';
+import type { TraceCarrier } from '../../model/trace.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { NestedLocks } from '../concurrency/nested-locks.ts';
@@ -30,6 +31,7 @@ export interface ServiceParts {
   readonly heartbeat: (attempt: Attempt) => void;
   readonly giveUp: (attempt: Attempt, thrown: OrchestratorError) => void;
   readonly locks: NestedLocks;
+  readonly traceOf: (attempt: Attempt) => TraceCarrier;
 }
 
 /** Builds the services; one set serves all attempts of an orchestrator. */
@@ -45,6 +47,7 @@ export function attemptServices(parts: ServiceParts): AttemptServices {
     real: (promise) => real(clock, promise),
     sleep: (durationMs, signal) => sleep(timers, durationMs, signal),
     locks: parts.locks,
+    traceOf: parts.traceOf,
   };
 }
 

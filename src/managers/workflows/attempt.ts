@@ -8,7 +8,7 @@
  * AT2  Every field of the context works when it is taken out of the context.
  * AT3  It is given to the loop once, with its output: a report of its own would be one more object for every task.
  */
-import { copyGuarded, guardValue } from '../../base/values.ts';
+import { copyGuarded, guardValue, isSmall } from '../../base/values.ts';
 import type { ReportSuccess } from '../../machine/commands.ts';
 import { pathIn, peekDetails, pointAt, type ScopeState } from '../../machine/state.ts';
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
@@ -25,6 +25,7 @@ import type {
   SettledOutcome,
 } from '../../model/handler.ts';
 import type { AnyTask } from '../../model/task.ts';
+import type { TraceCarrier } from '../../model/trace.ts';
 import type { Executor, Invocation } from '../../ports/executor.ts';
 import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
@@ -45,6 +46,7 @@ export interface AttemptServices {
   real<Value>(promise: PromiseLike<Value>): Promise<Value>;
   /** Locks beside those that the task holds. */
   readonly locks: NestedLocks;
+  traceOf(attempt: Attempt): TraceCarrier;
 }
 
 export class Attempt implements Invocation, Envelope, ReportSuccess {
@@ -202,6 +204,10 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
     return this.#services.logOf(this.#attempt);
   }
 
+  get trace(): TraceCarrier {
+    return this.#services.traceOf(this.#attempt);
+  }
+
   get clock(): HandlerClock {
     const services = this.#services;
     const attempt = this.#attempt;
@@ -247,9 +253,8 @@ const taken = new WeakSet<object>();
  * @throws OrchestratorError `VALUE_UNSERIALISABLE`
  */
 export function takeIn(value: unknown, at: string, allowed: string): unknown {
-  if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') return value;
-  if (value === null) return value;
-  if (typeof value === 'object' && taken.has(value)) return value;
+  if (isSmall(value)) return value;
+  if (typeof value === 'object' && taken.has(value as object)) return value;
   const guarded = guardValue(value);
   if (!guarded.ok)
     throw refuse('VALUE_UNSERIALISABLE', {
@@ -258,6 +263,7 @@ export function takeIn(value: unknown, at: string, allowed: string): unknown {
       allowed,
       hint: sentence(guarded.hint),
     });
+  if (typeof guarded.value !== 'object') return guarded.value;
   if (guarded.shareable) taken.add(guarded.value as object);
   else unfrozen.add(guarded.value as object);
   return guarded.value;

@@ -142,6 +142,7 @@ function contextOf(path: string, inputData: unknown, signal: AbortSignal): Conte
     dependencies: {},
     attempt: 1,
     idempotencyKey: `run-1/${path}`,
+    trace: {},
     signal,
     heartbeat: nothing,
     progress: nothing,

@@ -60,6 +60,25 @@ describe('A21 locks', () => {
   });
 
   it.each([
+    ['0', { lease: 0 }, 'lease the number 0, heartbeat none'],
+    ['a negative one', { lease: -1 }, 'lease the number -1, heartbeat none'],
+    ['less than three heartbeats', { lease: '2999ms', heartbeat: '1s' }, 'lease 2.999s, heartbeat 1s'],
+    ['less than a heartbeat', { lease: '1s', heartbeat: '5s' }, 'lease 1s, heartbeat 5s'],
+    ['none, with a heartbeat', { heartbeat: '5s' }, 'lease none, heartbeat 5s'],
+    ['one with a heartbeat of 0', { lease: '1s', heartbeat: 0 }, 'lease 1s, heartbeat the number 0'],
+  ])('A22 a lease of %s is refused, with both values', async (_, options, found) => {
+    const { orchestrator } = await openStill();
+    const error = await rejection(orchestrator.concurrency.acquireLock('page', options));
+    expect([error.code, error.message]).toEqual([
+      'OPTION_INVALID',
+      expect.stringContaining(`found ${found};`),
+    ]);
+    // Nothing is held, and three heartbeats are enough.
+    const grant = await orchestrator.concurrency.acquireLock('page', { lease: '3s', heartbeat: '1s' });
+    grant.release();
+  });
+
+  it.each([
     ['times out', { timeout: '1s' }, undefined],
     ['is cancelled', {}, 'cancel'],
     ['throws', {}, 'throw'],

@@ -176,7 +176,7 @@ describe('drains and clearing', () => {
     const [paused, ofAgent] = [await start('paused'), await start('agent', { agentAssigned: 'x' })];
     scheduler.pause();
     const all = await start('all');
-    expect(refusal(() => scheduler.pause({ agent: 'x', runId: 'y' })).code).toBe('OPTION_INVALID');
+    expect(refusal(() => scheduler.pause({ agent: 'x', runId: 'y' } as never)).code).toBe('OPTION_INVALID');
     await expect(rejection(scheduler.clear({ wokflowId: 'x' } as never))).resolves.toMatchObject({
       code: 'OPTION_UNKNOWN',
     });

@@ -1,6 +1,7 @@
 /** Handlers that do whatever a handler must not do. */
-import { existsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serialize } from 'node:v8';
 import { parentPort, Worker } from 'node:worker_threads';
 
 export const echo = ({ inputData }) => inputData;
@@ -111,8 +112,9 @@ export const saysAndExits = ({ progress, log }) => {
   log.info('last line');
   process.reallyExit(5);
 };
-export const disconnects = () => {
-  process.disconnect?.();
+/** Closes the pipes between its process and the host. */
+export const disconnects = ({ inputData }) => {
+  for (const fd of inputData) closeSync(fd);
   return new Promise(() => {});
 };
 
@@ -247,18 +249,81 @@ export const throwsAfterwards = ({ inputData }) => {
 };
 
 // Forged messages to whoever owns the thread or process.
+export const posts = () => parentPort.postMessage(null);
+/** The same in a process: as its own session writes them, into the pipe to the host. */
 export const forges = ({ inputData }) => {
-  const post = (value) => (parentPort === null ? process.send(value) : parentPort.postMessage(value));
-  for (const value of inputData) post(value);
+  for (const value of inputData) {
+    const bytes = serialize(FORGERIES[value]?.() ?? value);
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(bytes.length);
+    writeAll(Buffer.concat([head, bytes]));
+  }
   return 'forged';
 };
-/** Bytes that are no message, into the channel of a child process. */
-export const garbage = async () => {
-  const fd = Number(process.env.TASKMASTER_TEST_CHANNEL ?? 3);
-  const bytes = Buffer.alloc(64, 0xfe);
-  bytes.writeUInt32BE(60, 0);
-  writeFileSync(fd, bytes);
-  await sleep(1_000);
+function writeAll(bytes) {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(4, bytes, at);
+    } catch (error) {
+      // The pipe is full.
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+/** What cannot be written down as data: rings, and errors that unfold to far more than their bytes. */
+const FORGERIES = {
+  ring: () => {
+    const error = { ...ERROR };
+    error.cause = error;
+    return [{ type: 'failed', id: 1, error }];
+  },
+  flood: () => {
+    const properties = Array.from({ length: 50_000 }, (_, i) => [`p${i}`, i, true]);
+    const one = { error: new Error('m'), properties };
+    return [{ type: 'ended', id: 1, output: 1, errors: Array.from({ length: 50_000 }, () => one) }];
+  },
+  bomb: () => {
+    let error = { ...ERROR };
+    for (let depth = 0; depth < 30; depth++) error = { ...ERROR, errors: [error, error] };
+    return [{ type: 'failed', id: 1, error }];
+  },
+};
+const ERROR = { kind: 'error', base: 'Error', name: 'E', message: 'm', fields: {} };
+/** Bytes that are no message, into a pipe between its process and the host. */
+export const garbage = ({ inputData: { fd, bytes } }) => {
+  writeSync(fd, bytes);
+  return sleep(fd === 4 ? 600_000 : 1, 'written');
+};
+/** Talks without an end, and never listens; given the number of its call. */
+export const floods = ({ inputData: id }) => {
+  const bytes = serialize([{ type: 'ask', id, ask: 1, about: { what: 'sleep', durationMs: -1 } }]);
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(bytes.length);
+  const many = Buffer.concat(Array.from({ length: 200 }, () => Buffer.concat([head, bytes])));
+  for (;;) writeAll(many);
+};
+/** Listens itself to what ends its process: it goes on living. */
+export const survives = async () => {
+  process.once('uncaughtException', () => {});
+  setTimeout(() => {
+    throw new RangeError('heard by the handler itself');
+  }, 1);
+  await sleep(5);
+  return 'alive';
+};
+/** Keeps its thread busy for ever when it is over. */
+export const spinsAfterwards = () => {
+  setTimeout(() => {
+    for (;;);
+  }, 1);
+  return 'over';
+};
+/** Keeps the end of its process for itself. */
+export const spinsAtExit = () => {
+  process.on('exit', () => {
+    for (;;);
+  });
+  return 'over';
 };
 export const removesListeners = () => {
   process.removeAllListeners();

@@ -1,27 +1,30 @@
 /**
- * What runs first in a worker thread. The worker-threads executor gives the URL of its door to tinypool.
+ * What runs first in a worker thread. The worker-threads executor gives the URL of its door to tinypool, or, in a bundle,
+ * starts a thread with it.
  */
-import { type MessagePort, threadId } from 'node:worker_threads';
-import type { SessionStart, ToHost, ToThread, Wire } from '../protocol.ts';
+import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { OWN_SESSION, type SessionGiven, type ToHost, type ToThread, type Wire } from '../protocol.ts';
 import { guardProcess } from './guard-process.ts';
 import { ThreadSession } from './thread-session.ts';
 
-/** What the host hands to a session. */
-interface Given {
-  readonly port: MessagePort;
-  readonly start: SessionStart;
-}
-
 /** Lives until its host ends it. */
-export async function session({ port, start }: Given): Promise<void> {
-  guardProcess();
+export async function session({ port, start }: SessionGiven): Promise<void> {
   const wire: Wire<ToHost, ToThread> = {
     post: (batch, transfer) => port.postMessage(batch, transfer),
     onBatch: (listener) => port.on('message', listener),
   };
+  const own = new ThreadSession(wire, start);
+  guardProcess((error) => own.dying(error));
   try {
-    await new ThreadSession(wire, start).run(threadId);
+    await own.run(threadId);
   } finally {
     port.close();
   }
+}
+
+const given = (workerData as { readonly [OWN_SESSION]?: SessionGiven } | null)?.[OWN_SESSION];
+if (given !== undefined && parentPort !== null) {
+  // Taken before the thread is guarded against what handlers post.
+  const post = parentPort.postMessage.bind(parentPort);
+  void session(given).then(() => post('ended'));
 }

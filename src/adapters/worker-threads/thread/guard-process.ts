@@ -3,7 +3,7 @@
  *
  * Owns: what was replaced of `process` and of the thread's port. Who may call it: the entries, once each.
  *
- * GP1  Ending the process ends the attempt only; an error that nobody catches still ends the thread.
+ * GP1  Ending the process ends the attempt only; an error that nobody catches still ends the thread, which says so.
  * GP2  Whoever owns the thread hears nothing from handlers: it takes anything that it does not know for a crash, or
  *      crashes itself.
  */
@@ -12,20 +12,23 @@ import { OrchestratorError } from '../../../model/errors.ts';
 
 let isGuarded = false;
 
-/** Guards this thread, or this process; `listeners` are those that no handler can remove, by event. */
-export function guardProcess(listeners: Readonly<Record<string, (value: never) => void>> = {}): void {
+let sayDying: (error: unknown) => void = () => {};
+
+/** Guards this thread, or this process; who has called last is told of the error that ends it. */
+export function guardProcess(onDying: (error: unknown) => void): void {
+  sayDying = onDying;
   if (isGuarded) return;
   isGuarded = true;
   const exit = process.exit;
-  const kept: Readonly<Record<string, (value: never) => void>> = {
-    ...listeners,
-    // An error that nobody catches ends the thread by the same function, and has to.
-    uncaughtExceptionMonitor: () => {
-      process.exit = exit;
-    },
-  };
   forbidExit();
-  keepListeners(kept);
+  keepListener('uncaughtExceptionMonitor', (error) => {
+    // Code that listens to such errors goes on living.
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback())
+      return;
+    // It ends the thread by the same function, and has to.
+    process.exit = exit;
+    sayDying(error);
+  });
   if (parentPort !== null) forbidPosts(parentPort);
 }
 
@@ -40,11 +43,10 @@ function forbidExit(): void {
   }) as typeof process.exit;
 }
 
-/** Without its listeners a child process would hear no host, and end. */
-function keepListeners(kept: Readonly<Record<string, (value: never) => void>>): void {
-  const entries = Object.entries(kept) as [string, () => void][];
-  for (const [event, listener] of entries) process.on(event, listener);
-  // Node's own stay too: by them it knows whether anybody listens to the channel.
+/** Without its listener a thread could not say what it dies of. */
+function keepListener(event: 'uncaughtExceptionMonitor', heard: (error: unknown) => void): void {
+  process.on(event, heard);
+  // Node's own stay too.
   const mine = new Map<string | symbol, readonly unknown[]>(
     process.eventNames().map((event) => [event, process.rawListeners(event as 'exit')]),
   );

@@ -5,7 +5,10 @@
  *
  * OB1  What is said is posted in its order, at the end of the turn, or at once when the last post was a while ago: code
  *      that keeps the thread busy must not keep back what was said before.
+ * OB2  What cannot be posted costs its own call only: bytes may belong to WebAssembly, or be given away twice.
  */
+import { OrchestratorError } from '../../../model/errors.ts';
+import { packError } from '../error-envelope.ts';
 import type { ToHost, Wire } from '../protocol.ts';
 
 /** Messages wait for others at most so long while the thread is kept busy, in milliseconds. */
@@ -46,6 +49,22 @@ export class Outbox {
     this.#batch = [];
     this.#transfer = [];
     this.#postedAt = performance.now();
-    this.#wire.post(batch, transfer);
+    try {
+      this.#wire.post(batch, transfer);
+    } catch {
+      for (const message of batch) this.#postAlone(message);
+    }
+  }
+
+  /** Copies what could not be moved. */
+  #postAlone(message: ToHost): void {
+    try {
+      this.#wire.post([message], []);
+    } catch (cause) {
+      if (message.type !== 'ended') return;
+      const what = 'the output of a handler cannot be sent to the host';
+      const error = packError(new OrchestratorError('VALUE_UNSERIALISABLE', what, { cause }));
+      this.#wire.post([{ type: 'failed', id: message.id, error }], []);
+    }
   }
 }

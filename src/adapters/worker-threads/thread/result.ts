@@ -6,23 +6,30 @@
  * RS1  What cannot be carried is refused with the way to it, as in the host's own thread; it never costs the thread.
  * RS2  Bytes that are the whole result are moved, not copied: the handler has given them away.
  */
-import { guardValue, isPrimitive } from '../../../base/values.ts';
+import { guardValue, isSmall } from '../../../base/values.ts';
 import { sentence } from '../../../model/checks.ts';
 import { refuse } from '../../../model/errors.ts';
 import { buffersIn } from '../buffers.ts';
+import { type CarriedError, errorsIn } from '../carried-errors.ts';
 
 /** A result, and the buffers in it that are to be moved. */
 export interface Packed {
   readonly value: unknown;
   readonly moved: readonly ArrayBuffer[] | undefined;
+  /** The errors in it. */
+  readonly errors: readonly CarriedError[] | undefined;
 }
 
 /** @throws OrchestratorError `VALUE_UNSERIALISABLE` */
 export function packResult(value: unknown, path: string): Packed {
-  if (isPrimitive(value)) return { value, moved: undefined };
+  if (isSmall(value)) return { value, moved: undefined, errors: undefined };
   const bytes = wholeBytes(value);
   if (bytes !== undefined)
-    return { value: bytes, moved: [bytes instanceof ArrayBuffer ? bytes : (bytes.buffer as ArrayBuffer)] };
+    return {
+      value: bytes,
+      moved: [bytes instanceof ArrayBuffer ? bytes : (bytes.buffer as ArrayBuffer)],
+      errors: undefined,
+    };
   const guarded = guardValue(value);
   if (!guarded.ok)
     throw refuse('VALUE_UNSERIALISABLE', {
@@ -31,8 +38,9 @@ export function packResult(value: unknown, path: string): Packed {
       allowed: 'plain data',
       hint: sentence(guarded.hint),
     });
+  if (guarded.shareable) return { value: guarded.value, moved: undefined, errors: undefined };
   // The guard has made its own copies, so nobody else sees these buffers.
-  return { value: guarded.value, moved: guarded.shareable ? undefined : buffersIn(guarded.value) };
+  return { value: guarded.value, moved: buffersIn(guarded.value), errors: errorsIn(guarded.value) };
 }
 
 /** A buffer, or a view of a whole one, that can be moved; a `Buffer` from the pool of Node cannot. */

@@ -5,12 +5,16 @@
  *
  * TC1  What a handler may never ask for is made only when it asks.
  * TC2  Every field of the context works when it is taken out of the context.
+ * TC3  Whoever listens to the signal hears it in the async context in which that was first asked for.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleepReal } from 'node:timers/promises';
 import { guardValue } from '../../../base/values.ts';
 import { checkDuration, sentence } from '../../../model/checks.ts';
 import { OrchestratorError, refuse } from '../../../model/errors.ts';
 import type { HandlerClock, HandlerContext, HandlerLog, HeldLocks } from '../../../model/handler.ts';
+import { NO_TRACE, type TraceCarrier } from '../../../model/trace.ts';
+import { errorsIn } from '../carried-errors.ts';
 import type { CallMessage, ToHost } from '../protocol.ts';
 import type { Asks } from './asks.ts';
 import { threadLocks } from './thread-locks.ts';
@@ -31,6 +35,7 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   readonly #call: CallMessage;
   readonly #services: ThreadServices;
   #controller: AbortController | undefined;
+  #asked: AsyncResource | undefined;
   #stop: { readonly reason: unknown } | undefined;
   #locks: HeldLocks | undefined;
   #progressed = 0;
@@ -45,7 +50,7 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   /** The host tells the call to stop. */
   abort(reason: unknown): void {
     this.#stop ??= { reason };
-    this.#controller?.abort(reason);
+    this.#asked?.runInAsyncScope(() => this.#controller?.abort(reason));
   }
 
   get runId(): string {
@@ -83,6 +88,7 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      this.#asked = new AsyncResource('TaskmasterSignal', { requireManualDestroy: true });
       if (this.#stop !== undefined) this.#controller.abort(this.#stop.reason);
     }
     return this.#controller.signal;
@@ -107,17 +113,23 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
     const { id } = this.#call;
     const line =
       (level: keyof HandlerLog) =>
-      (message: string, fields?: Readonly<Record<string, unknown>>): void =>
-        this.#services.say({ type: 'log', id, level, message: String(message), fields: carried(fields) });
+      (message: string, fields?: Readonly<Record<string, unknown>>): void => {
+        const sent = carried(fields);
+        const errors = errorsIn(sent);
+        this.#services.say({ type: 'log', id, level, message: String(message), fields: sent, errors });
+      };
     return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  }
+
+  get trace(): TraceCarrier {
+    return this.#call.trace ?? NO_TRACE;
   }
 
   get clock(): HandlerClock {
     const { now } = this.#services;
     return {
       now,
-      // The host's clock stands still while a call is executed, unless that waits on the clock.
-      real: async (promise) => promise,
+      real: (promise) => this.#real(promise),
       sleep: (duration) => this.#sleep(checkDuration(duration, 'clock.sleep')),
     };
   }
@@ -125,6 +137,8 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   async #sleep(durationMs: number): Promise<void> {
     const { signal } = this;
     if (this.#services.isVirtual) {
+      // The host waits for nothing more on behalf of a call that is over: this time never comes.
+      if (this.isOver && !signal.aborted) return new Promise<never>(() => {});
       await this.#services.asks.ask(this.#call.id, { what: 'sleep', durationMs }, [signal]);
       return;
     }
@@ -132,6 +146,18 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
       await sleepReal(durationMs, undefined, { signal });
     } catch (thrown) {
       throw signal.aborted ? signal.reason : thrown;
+    }
+  }
+
+  /** The host's clock stands still while a call is executed, unless it waits for that clock, or for locks, beside it. */
+  async #real<Value>(promise: PromiseLike<Value>): Promise<Value> {
+    const { asks, isVirtual } = this.#services;
+    if (!isVirtual || this.isOver) return promise;
+    asks.tell(this.#call.id, { what: 'real', isOn: true });
+    try {
+      return await promise;
+    } finally {
+      if (!this.isOver) asks.tell(this.#call.id, { what: 'real', isOn: false });
     }
   }
 
@@ -153,7 +179,8 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
       });
     if (this.isOver) return;
     this.#progressed++;
-    this.#services.say({ type: 'progress', id: this.#call.id, value: guarded.value });
+    const errors = guarded.shareable ? undefined : errorsIn(guarded.value);
+    this.#services.say({ type: 'progress', id: this.#call.id, value: guarded.value, errors });
   }
 }
 

@@ -5,10 +5,19 @@
  *
  * TL1  The host decides; what it grants belongs to the attempt and goes with its end.
  * TL2  What a handler gives back is told to the host in the order of its calls.
+ * TL3  What a handler asks for is checked here, by the same rules and with the same words as in the host.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { OrchestratorError } from '../../../model/errors.ts';
 import type { HeldLocks, LockWaitOptions, NestedLock } from '../../../model/handler.ts';
-import type { AcquireOptions, CallMessage } from '../protocol.ts';
+import {
+  attemptOver,
+  checkLockAsk,
+  givenBackBefore,
+  takenBackMeanwhile,
+  waitAborted,
+} from '../../../model/lock-options.ts';
+import type { CallMessage } from '../protocol.ts';
 import type { Asks } from './asks.ts';
 
 /** What the host answers to a wait for locks. */
@@ -20,6 +29,7 @@ interface Granted {
 
 interface Holder {
   readonly signal: AbortSignal;
+  readonly isOver: boolean;
 }
 
 export function threadLocks(call: CallMessage, asks: Asks, holder: Holder): HeldLocks {
@@ -43,23 +53,29 @@ async function acquire(
   asks: Asks,
   holder: Holder,
   name: string | readonly string[],
-  options: LockWaitOptions = {},
+  options: LockWaitOptions | undefined,
 ): Promise<NestedLock> {
-  const { signal, ...sent } = options;
-  const list = typeof name === 'string' ? [name] : [...name];
-  const about = { what: 'acquire', names: list, options: sent as AcquireOptions } as const;
-  let granted: Granted;
+  const { locks, what, priority, timeoutMs, lease, signal } = checkLockAsk(
+    name,
+    options ?? {},
+    'locks.acquire',
+  );
+  if (holder.isOver && !holder.signal.aborted) throw attemptOver(call);
+  const sent = { priority, timeout: timeoutMs, lease: lease?.leaseMs, heartbeat: lease?.heartbeatMs };
+  const about = { what: 'acquire', locks, options: sent } as const;
+  const hold = (granted: unknown): ThreadLock => {
+    const made = new ThreadLock(granted as Granted, call.id, asks);
+    asks.holds(call.id, (granted as Granted).grant, made);
+    return made;
+  };
+  let lock: ThreadLock;
   try {
-    granted = (await asks.ask(call.id, about, [holder.signal, signal])) as Granted;
+    lock = await asks.ask(call.id, about, [holder.signal, signal], hold);
   } catch (thrown) {
-    if (holder.signal.aborted || !signal?.aborted) throw thrown;
-    const what = list.map((one) => JSON.stringify(one)).join(', ');
-    throw new OrchestratorError('WAIT_ABORTED', `locks.acquire(${what}): the wait was ended by its signal`, {
-      cause: signal.reason,
-    });
+    const isOwn = signal?.aborted === true && thrown === signal.reason && !holder.signal.aborted;
+    throw isOwn ? waitAborted(what, thrown) : thrown;
   }
-  const lock = new ThreadLock(granted, call.id, asks);
-  asks.holds(granted.grant, lock);
+  if (lease?.heartbeatMs !== undefined) lock.restWith(signal);
   return lock;
 }
 
@@ -70,7 +86,10 @@ class ThreadLock implements NestedLock {
   readonly #callId: number;
   readonly #asks: Asks;
   #controller: AbortController | undefined;
+  #asked: AsyncResource | undefined;
   #over: 'given back' | 'taken back' | undefined;
+  /** Listens no more to the signal of the wait. */
+  #unlisten: (() => void) | undefined;
 
   constructor({ grant, token, names }: Granted, callId: number, asks: Asks) {
     this.names = names;
@@ -87,20 +106,35 @@ class ThreadLock implements NestedLock {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      this.#asked = new AsyncResource('TaskmasterLock', { requireManualDestroy: true });
       if (this.#over === 'taken back') this.#controller.abort(this.#stale('use'));
     }
     return this.#controller.signal;
   }
 
-  /** The host says that it has taken them back. */
+  /** The host says that it has taken them back, or the attempt has ended. */
   takenBack(): void {
-    this.#over ??= 'taken back';
-    if (this.#over === 'taken back') this.#controller?.abort(this.#stale('use'));
+    if (this.#over !== undefined) return;
+    this.#end('taken back');
+    this.#asked?.runInAsyncScope(() => this.#controller?.abort(this.#stale('use')));
+  }
+
+  /** Its lease is renewed by itself until the signal of the wait is aborted. */
+  restWith(signal: AbortSignal | undefined): void {
+    if (signal === undefined || !this.isHeld) return;
+    const rest = (): void => this.#asks.tell(this.#callId, { what: 'rest', grant: this.#grant });
+    if (signal.aborted) {
+      rest();
+      return;
+    }
+    signal.addEventListener('abort', rest, { once: true });
+    // The signal is the handler's own, and may outlive many locks.
+    this.#unlisten = () => signal.removeEventListener('abort', rest);
   }
 
   release(): void {
     this.#check('release');
-    this.#over = 'given back';
+    this.#end('given back');
     this.#asks.letsGo(this.#grant);
     this.#asks.tell(this.#callId, { what: 'release', grant: this.#grant });
   }
@@ -114,17 +148,17 @@ class ThreadLock implements NestedLock {
     if (this.isHeld) this.release();
   }
 
+  #end(how: 'given back' | 'taken back'): void {
+    this.#over = how;
+    this.#unlisten?.();
+  }
+
   #check(method: string): void {
     if (this.#over === 'taken back') throw this.#stale(method);
-    if (this.#over === undefined) return;
-    throw new OrchestratorError('GRANT_RELEASED', `${this.#what(method)}: it was given back before`);
+    if (this.#over === 'given back') throw givenBackBefore();
   }
 
   #stale(method: string): OrchestratorError {
-    return new OrchestratorError('LOCK_STALE', `${this.#what(method)}: it was taken back meanwhile`);
-  }
-
-  #what(method: string): string {
-    return `${method} of the lock ${this.names.map((name) => JSON.stringify(name)).join(', ')}`;
+    return takenBackMeanwhile(method, this.names, this.token);
   }
 }

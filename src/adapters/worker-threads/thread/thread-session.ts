@@ -8,13 +8,16 @@
  * TS1  One call is executed at a time, except those of handlers that were declared `concurrent`.
  * TS2  A call is begun only after its claim was won, so that the host can take back what waits behind a busy one.
  * TS3  Each call starts in the async context of the session: none sees what another has left there.
- * TS4  What a handler throws, returns or leaves open ends its own call only, as far as a thread can contain it.
+ * TS4  A thread that is told to end ends when what it was sent before is over.
+ * TS5  What a handler throws, returns or leaves open ends its own call only, as far as a thread can contain it.
  */
-import { AsyncResource } from 'node:async_hooks';
+import { attemptOver } from '../../../model/lock-options.ts';
+import { restoreErrors } from '../carried-errors.ts';
 import { Claims } from '../claims.ts';
 import { packError, unpackError } from '../error-envelope.ts';
 import type { CallMessage, SessionStart, ToHost, ToThread, Wire } from '../protocol.ts';
 import { Asks } from './asks.ts';
+import { CallScope } from './call-scope.ts';
 import { functionOf, loadFunctions, type ModuleFunctions } from './load-module.ts';
 import { Outbox } from './outbox.ts';
 import { packResult } from './result.ts';
@@ -29,7 +32,8 @@ export class ThreadSession {
   readonly #outbox: Outbox;
   readonly #asks: Asks;
   readonly #services: ThreadServices;
-  readonly #scope = new AsyncResource('TaskmasterThread', { requireManualDestroy: true });
+  readonly #scope = new CallScope();
+  readonly #executeOne = (call: CallMessage, context: ThreadContext): void => this.#execute(call, context);
   readonly #waiting: CallMessage[] = [];
   #next = 0;
   readonly #contexts = new Map<number, ThreadContext>();
@@ -43,6 +47,9 @@ export class ThreadSession {
   /** The host's clock, where it is a virtual one. */
   #now = 0;
   #end: () => void = () => {};
+  /** Nothing more will come. */
+  #isEnding = false;
+  #isLoading = true;
 
   constructor(wire: Wire<ToHost, ToThread>, start: SessionStart) {
     this.#start = start;
@@ -55,35 +62,57 @@ export class ThreadSession {
     wire.onBatch((batch) => this.#take(batch));
   }
 
-  /** Resolves when the host has said that nothing more will come. */
+  /** Resolves when the host has said that nothing more will come, and what had come before is over. */
   async run(threadId: number): Promise<void> {
     const ended = new Promise<void>((resolve) => {
       this.#end = resolve;
     });
     try {
-      this.#functions = await loadFunctions(this.#start.url);
-      this.#outbox.say({ type: 'ready', threadId, names: [...this.#functions.keys()] });
+      const { url, concurrent } = this.#start;
+      const functions = await loadFunctions(url);
+      // A limit under a mistyped name would hold for nothing.
+      for (const name of Object.keys(concurrent))
+        functionOf(functions, name, url, `workerHandlers/handlers/${name}`);
+      this.#functions = functions;
+      this.#outbox.say({ type: 'ready', threadId, names: [...functions.keys()] });
     } catch (thrown) {
       this.#outbox.say({ type: 'unloadable', error: packError(thrown) });
     }
+    this.#isLoading = false;
     this.#outbox.flush();
     this.#pump();
+    this.#endWhenOver();
     await ended;
     this.#outbox.flush();
   }
 
+  /** An error that nobody catches ends the thread now: says so, after all that was said before. */
+  dying(error: unknown): void {
+    this.#outbox.say({ type: 'dying', error: packError(error) });
+    this.#outbox.flush();
+  }
+
+  #endWhenOver(): void {
+    if (!this.#isEnding || this.#isLoading || this.#count > 0) return;
+    if (this.#functions === undefined || this.#next >= this.#waiting.length) this.#end();
+  }
+
   #take(batch: readonly ToThread[]): void {
     for (const message of batch) {
+      if ('now' in message) this.#now = Math.max(this.#now, message.now);
+      if (this.#start.isVirtual && message.type !== 'call' && message.type !== 'end')
+        this.#confirm(message.id);
       switch (message.type) {
         case 'call':
-          this.#now = Math.max(this.#now, message.now);
+          restoreErrors(message.errors);
           this.#waiting.push(message);
           break;
         case 'abort':
+          // It may have come in one batch with its call, which is to hear of it.
+          if (!this.#contexts.has(message.id)) this.#pump();
           this.#contexts.get(message.id)?.abort(unpackError(message.reason));
           break;
         case 'answer':
-          this.#now = Math.max(this.#now, message.now);
           this.#asks.answer(message.ask, message.value);
           break;
         case 'refusal':
@@ -93,10 +122,18 @@ export class ThreadSession {
           this.#asks.taken(message.grant);
           break;
         case 'end':
-          this.#end();
+          this.#isEnding = true;
       }
     }
     this.#pump();
+    this.#endWhenOver();
+  }
+
+  /** Tells the host, whose virtual clock stands still for it, that a handler has heard a message and had its turn. */
+  #confirm(id: number): void {
+    setImmediate(() => {
+      if (this.#contexts.has(id)) this.#asks.tell(id, { what: 'real', isOn: false });
+    });
   }
 
   /** Begins what may be begun, in the order of arrival. */
@@ -137,7 +174,7 @@ export class ThreadSession {
       this.#outbox.flush();
     const context = new ThreadContext(call, this.#services);
     this.#contexts.set(call.id, context);
-    this.#scope.runInAsyncScope(this.#execute, this, call, context);
+    this.#scope.run(this.#executeOne, call, context);
   }
 
   #execute(call: CallMessage, context: ThreadContext): void {
@@ -164,8 +201,8 @@ export class ThreadSession {
   #succeed(call: CallMessage, context: ThreadContext, output: unknown, pumps = false): void {
     if (context.isOver) return;
     try {
-      const { value, moved } = packResult(output, call.path);
-      this.#outbox.say({ type: 'ended', id: call.id, output: value }, moved);
+      const { value, moved, errors } = packResult(output, call.path);
+      this.#outbox.say({ type: 'ended', id: call.id, output: value, errors }, moved);
     } catch (thrown) {
       this.#fail(call, context, thrown, pumps);
       return;
@@ -182,6 +219,7 @@ export class ThreadSession {
 
   #over(call: CallMessage, context: ThreadContext, pumps: boolean): void {
     context.isOver = true;
+    this.#asks.end(call.id, () => attemptOver(call));
     this.#claims?.end(call.slot, call.id);
     this.#contexts.delete(call.id);
     this.#count--;
@@ -190,6 +228,7 @@ export class ThreadSession {
     else this.#executing.set(call.name, left);
     if (this.#count === 0) this.#isAlone = false;
     if (pumps) this.#pump();
+    this.#endWhenOver();
   }
 }
 

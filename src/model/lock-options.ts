@@ -1,10 +1,10 @@
 /**
  * What can be said when locks are asked for, checked.
  *
- * Who may call it: the concurrency controller, and handlers through their context.
+ * Who may call it: the concurrency controller, and handlers through their context, in whatever thread they are.
  */
-import { formatDuration } from '../../base/duration.ts';
-import { describeValue } from '../../base/values.ts';
+import { formatDuration } from '../base/duration.ts';
+import { describeValue } from '../base/values.ts';
 import {
   checkChoice,
   checkDuration,
@@ -16,12 +16,18 @@ import {
   DURATION_MS_MAX,
   invalidOption,
   reading,
-} from '../../model/checks.ts';
-import { refuse } from '../../model/errors.ts';
-import type { LockWaitOptions } from '../../model/handler.ts';
-import { checkLockNeeds, LOCKS_MAX, type LockNeed } from '../../model/needs.ts';
-import { nameRequest } from '../resources/resource-manager.ts';
-import type { Lease } from './lock-grant.ts';
+} from './checks.ts';
+import { OrchestratorError, refuse } from './errors.ts';
+import type { LockWaitOptions } from './handler.ts';
+import { checkLockNeeds, LOCKS_MAX, type LockNeed, nameRequest } from './needs.ts';
+
+/** How long locks may be held without a sign of life. */
+export interface Lease {
+  readonly leaseMs: number;
+  /** Renews by itself this often, until `signal` is aborted. */
+  readonly heartbeatMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** How locks are waited for and held, read and found right. */
 export interface CheckedWait {
@@ -108,4 +114,42 @@ function spanOf(value: unknown): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A wait that its own signal has ended. */
+export function waitAborted(what: string, reason: unknown): OrchestratorError {
+  return new OrchestratorError('WAIT_ABORTED', `${what}: the wait was ended by its signal`, {
+    cause: reason,
+  });
+}
+
+/** A wait, or a lock, of an attempt that is over. */
+export function attemptOver({
+  path,
+  attempt,
+}: {
+  readonly path: string;
+  readonly attempt: number;
+}): OrchestratorError {
+  return new OrchestratorError(
+    'WAIT_ABORTED',
+    `attempt ${attempt} of task ${JSON.stringify(path)} has ended; a lock can be taken only while it runs`,
+  );
+}
+
+/** Locks that were given back before. */
+export function givenBackBefore(): OrchestratorError {
+  return new OrchestratorError(
+    'GRANT_RELEASED',
+    'the grant was given back before; found a second release, allowed: one',
+  );
+}
+
+/** Locks that were taken back meanwhile; `what` is what was to be done with them. */
+export function takenBackMeanwhile(what: string, names: readonly string[], token: number): OrchestratorError {
+  return new OrchestratorError(
+    'LOCK_STALE',
+    `${what}(${names.join(', ')}): found the token ${token}, whose locks were taken back; allowed: the token of the holder. Stop what the locks protect, and take them again.`,
+    { details: { names, token } },
+  );
 }
