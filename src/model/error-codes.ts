@@ -55,14 +55,17 @@ export const ERROR_CODES = {
   WORKER_CRASHED: entry(
     'The thread of a handler ended while it was executed.',
     'Mend the handler: it must not end its process, or leave errors behind that nobody catches.',
+    true,
   ),
   WORKER_OUT_OF_MEMORY: entry(
     'The thread of a handler ran out of memory.',
     'Give its threads more `memory`, or its handler less to do at once.',
+    true,
   ),
   WORKER_TERMINATED: entry(
     'The thread of a handler was ended, because the handler had not ended in time.',
-    'Let the handler heed its signal, or give it more time.',
+    'Let the handler do less at once, or give it more time.',
+    true,
   ),
   WORKER_LOST: entry(
     'The thread of a handler ended because of another call in it.',

@@ -30,7 +30,7 @@ export interface WorkerSettings {
   readonly loadMs: number;
   /** The largest heap of one, in MiB; `undefined` for that of Node. */
   readonly memoryMb: number | undefined;
-  /** How many calls may wait for a thread. */
+  /** How many calls may wait: not begun, wherever they are, beyond what threads are free for. */
   readonly queue: number;
   readonly isolation: 'thread' | 'process';
   /** Whether a changed module file is loaded anew before the next call. */

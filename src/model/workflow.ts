@@ -49,7 +49,7 @@ const OPTIONS_ALLOWED = 'an object of workflow options such as { tasks }';
 const FAILURE_POLICIES = ['fail-fast', 'finish-running', 'continue'] as const;
 
 /** The highest `revision`. */
-const REVISION_MAX = 1_000_000;
+export const REVISION_MAX = 1_000_000;
 const NO_TASKS: readonly AnyTask[] = Object.freeze([]);
 
 /**

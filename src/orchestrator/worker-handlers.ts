@@ -35,7 +35,10 @@ export interface WorkerHandlerOptions {
   readonly concurrent?: true | number | undefined;
   /** How many calls of it may be executed at the same time, over all threads: 1 to 1,000,000. Default: no limit. */
   readonly concurrency?: number | undefined;
-  /** How many calls of it may wait: 1 to 1,000,000. Default: as many as may wait for the module. */
+  /**
+   * How many calls of it may wait, as `queue` of the module counts them: 1 to 1,000,000. Default: as many as may wait for
+   * the module.
+   */
   readonly queue?: number | undefined;
   /** How long one call may be executed, before its thread is ended (`WORKER_TERMINATED`). Default: no limit. */
   readonly timeout?: Duration | undefined;
@@ -56,7 +59,10 @@ export interface WorkerHandlersOptions<Name extends string = string> {
   readonly loadTimeout?: Duration | undefined;
   /** The largest heap of a thread: MiB from 16 to 1,048,576, or text such as `256mb`, `2gb`. Default: that of Node. */
   readonly memory?: number | string | undefined;
-  /** How many calls may wait for a thread: 1 to 1,000,000. Default 100,000. */
+  /**
+   * How many calls may wait: 1 to 1,000,000; beyond it an attempt fails with `QUEUE_FULL`. A call waits until its handler is
+   * begun, in the host or in a thread, unless a thread is free for it. Default 100,000.
+   */
   readonly queue?: number | undefined;
   /** `process` executes handlers in child processes, for native or untrusted code. Default `thread`. */
   readonly isolation?: 'thread' | 'process' | undefined;

@@ -234,7 +234,18 @@ describe('the options of workerHandlers', () => {
   });
 
   it('are refused by a coded error whatever they are', () => {
-    const keys = ['threads', 'warmUp', 'idle', 'loadTimeout', 'memory', 'queue', 'isolation', 'env', 'entry', 'handlers'];
+    const keys = [
+      'threads',
+      'warmUp',
+      'idle',
+      'loadTimeout',
+      'memory',
+      'queue',
+      'isolation',
+      'env',
+      'entry',
+      'handlers',
+    ];
     const attempt = (options: unknown): void => {
       try {
         workerHandlers(url, options as object);

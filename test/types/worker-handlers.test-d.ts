@@ -24,6 +24,7 @@ const isTrue = <const Claim extends true>(): Claim | undefined => undefined;
 const url = new URL('../support/handlers/text.ts', import.meta.url);
 const handlers = workerHandlers<typeof import('../support/handlers/text.ts')>(url, {
   threads: 2,
+  loadTimeout: '2s',
   handlers: { parse: { concurrent: true }, nap: { timeout: '1m' } },
 });
 
@@ -66,6 +67,8 @@ handlers.parze;
 workerHandlers<typeof text>(url, { handlers: { parze: { concurrent: 2 } } });
 // @ts-expect-error: an unknown option
 workerHandlers(url, { thread: 2 });
+// @ts-expect-error: a duration
+workerHandlers(url, { loadTimeout: true });
 
 isTrue<
   Same<

@@ -191,7 +191,7 @@ export class HostServices {
 }
 
 /** So many waits for its host may one call have under way. */
-const ASKS_MAX = 10_000;
+export const ASKS_MAX = 10_000;
 
 function tooManyAsks({ invocation }: Call): OrchestratorError {
   return new OrchestratorError(

@@ -23,7 +23,8 @@ import { unloadable } from './module-errors.ts';
 import { ModuleNames } from './module-names.ts';
 import { closed, crashed, lost, terminated } from './pool-errors.ts';
 import type { ModulePoolParts, PoolStats } from './pool-parts.ts';
-import { type LeftCalls, Session, type SessionListener } from './session.ts';
+import { Session, type SessionListener } from './session.ts';
+import type { LeftCalls } from './session-parts.ts';
 
 const NO_LIMITS: WorkerHandlerLimits = {
   concurrent: 1,

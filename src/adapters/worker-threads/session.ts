@@ -22,16 +22,7 @@ import { HostServices } from './host-services.ts';
 import type { Link, LinkEnd } from './link.ts';
 import type { LoadLimit } from './load-limit.ts';
 import type { ToHost, ToThread } from './protocol.ts';
-
-/** The calls of a thread that has ended. */
-export interface LeftCalls {
-  /** Sent and not begun. */
-  readonly left: readonly Call[];
-  /** Under way: one of them may be why. */
-  readonly begun: readonly Call[];
-  /** Executed to the end, and what came of them went with the thread. */
-  readonly done: readonly Call[];
-}
+import type { LeftCalls, SessionParts } from './session-parts.ts';
 
 /** What a session tells its pool. */
 export interface SessionListener {
@@ -47,15 +38,6 @@ export interface SessionListener {
   onEnd(session: Session, end: LinkEnd, calls: LeftCalls): void;
   /** A call begins or ceases to wait for the host, or to do something real beside that. */
   onWait(call: Call, what: 'asleep' | 'real', change: 1 | -1): void;
-}
-
-/** What a session is made of, beside its link. */
-export interface SessionParts {
-  /** How many calls it can have. */
-  readonly places: number;
-  /** `undefined` where no memory is shared. */
-  readonly claims: Claims | undefined;
-  readonly now: () => number;
 }
 
 /** How long a thread that has nothing to do may take to end, in milliseconds. */

@@ -4,6 +4,8 @@
  * Owns: nothing. Who may call it: the queue of calls, when there are enough calls for a limit to matter.
  *
  * WC1  It does not matter whether calls come in one turn or one by one, nor whether a free thread was started yet.
+ * WC2  Where handlers that share a thread and others wait at once, free threads are reckoned to those of the handler that has
+ *      waited first. What begins in the end can differ from that, by the order in which they came.
  */
 import type { WorkerSettings } from '../../model/worker-handlers.ts';
 
@@ -40,7 +42,8 @@ export function waitingCalls(
   const left = new Map<string, number>();
   for (const [name, count] of waiting) {
     const concurrent = concurrentOf(name);
-    const most = (settings.handlers.get(name)?.concurrency ?? Number.POSITIVE_INFINITY) - (executed.get(name) ?? 0);
+    const most =
+      (settings.handlers.get(name)?.concurrency ?? Number.POSITIVE_INFINITY) - (executed.get(name) ?? 0);
     const wanted = Math.max(0, Math.min(count, most));
     let room = concurrent === 1 ? 0 : roomIn(shared, name, concurrent);
     for (; room < wanted && free > 0; free--) {

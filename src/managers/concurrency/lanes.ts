@@ -48,7 +48,8 @@ export interface LaneState {
 
 /** How many calls may wait in one lane. */
 export const LANE_CALLS_MAX = 100_000;
-const LANES_MAX = 10_000;
+/** How many lanes there can be. */
+export const LANES_MAX = 10_000;
 const KEYS: ReadonlySet<string> = new Set(['lane', 'concurrency', 'rate', 'priority', 'signal']);
 
 interface Lane {

@@ -40,7 +40,8 @@ export interface LoggedEvent {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-const FIELDS_BYTES_MAX = 64 * 1024;
+/** How much an event of the host's own may say, in bytes. */
+export const FIELDS_BYTES_MAX = 64 * 1024;
 
 /** Whether something has the shape of an event of a run. */
 export function isRunEvent(event: object): event is RunEvent {

@@ -94,7 +94,7 @@ const KEYS: ReadonlySet<string> = new Set(['apply', 'tries', 'scheme', 'seed', '
 const AT = 'optimizeResourceAllocation';
 
 /** A serial schedule takes time in the square of the tasks. */
-const SERIAL_TASKS_MAX = 10_000;
+export const SERIAL_TASKS_MAX = 10_000;
 
 /** After so many tasks have been put into schedules the event loop gets a turn: some 20 ms. */
 const PLACED_PER_TURN = 15_000;

@@ -54,7 +54,8 @@ export const HOST_TASKS_MAX = 100_000;
 /** How many of them are kept after their end. */
 export const HOST_TASKS_KEPT = 1_000;
 const DEFAULT_RUN = 'host';
-const DEPENDENCIES_MAX = 10_000;
+/** How many dependencies one of them may have. */
+export const HOST_DEPENDENCIES_MAX = 10_000;
 const KEYS: ReadonlySet<string> = new Set([
   'taskId',
   'runId',
@@ -255,7 +256,7 @@ export class HostTasks {
         found: describeValue(dependencies),
         allowed: 'an array of task ids',
       });
-    const ids = copyList(dependencies, `${at}/dependencies`, DEPENDENCIES_MAX, 'dependencies');
+    const ids = copyList(dependencies, `${at}/dependencies`, HOST_DEPENDENCIES_MAX, 'dependencies');
     return { task, runId, dependencies: [...new Set(ids)].map((id) => this.#dependency(runId, id, at)) };
   }
 

@@ -21,7 +21,7 @@ import type {
 import { pathsBetween, reachable, redundantEdges } from './walks.ts';
 
 /** The most paths that are listed unless another number is given. */
-const PATHS_MAX = 1_000;
+export const PATHS_MAX = 1_000;
 
 /** The graph of a workflow: made by `await workflow.graph()`. It never changes. */
 export class WorkflowGraph {

@@ -93,16 +93,13 @@ it.each([true, false])(
   'one thread executes as many calls at once as its handler says (shared memory: %s)',
   async (sharesMemory) => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: 600 }),
-        async (concurrent) => {
-          const s = stage({ threads: 1, queue: 100_000, sharesMemory, handlers: { any: { concurrent } } });
-          for (let i = 0; i < concurrent + 1; i++) s.pool.submit(s.invocation('any'), () => {});
-          await beginAll(s);
-          expect(s.links.witness.executing.size).toBe(concurrent);
-          await s.pool.close();
-        },
-      ),
+      fc.asyncProperty(fc.integer({ min: 1, max: 600 }), async (concurrent) => {
+        const s = stage({ threads: 1, queue: 100_000, sharesMemory, handlers: { any: { concurrent } } });
+        for (let i = 0; i < concurrent + 1; i++) s.pool.submit(s.invocation('any'), () => {});
+        await beginAll(s);
+        expect(s.links.witness.executing.size).toBe(concurrent);
+        await s.pool.close();
+      }),
       { numRuns: 6, examples: [[256], [257], [1_500]] },
     );
   },
@@ -135,24 +132,27 @@ describe('a call that was told to stop', () => {
   it.each([
     ['before', 45, 5, 'the 50 ms that its handler may take'],
     ['after', 5, 30, '30 ms after it was told to stop'],
-  ])('%s the grace ends its handler may be at its limit: what comes first counts', async (_, at, left, why) => {
-    // Given a handler that may take 50 ms, told to stop with a grace of 30 ms
-    const s = stage({ threads: 1, handlers: { timed: { timeoutMs: 50 } } });
-    const staged = s.submit('timed');
-    const thread = await executing(s);
-    vi.advanceTimersByTime(at);
-    s.cancel(staged.call);
-    // When what is left of the shorter one is over
-    vi.advanceTimersByTime(left - 1);
-    expect(thread.isKilled).toBe(false);
-    vi.advanceTimersByTime(1);
-    // Then the thread is ended, once, and the error says for what
-    expect(thread.isKilled).toBe(true);
-    vi.advanceTimersByTime(100);
-    expect(s.pool.stats().killed).toBe(1);
-    thread.die('asTold');
-    expect(staged.outcomes).toMatchObject([{ thrown: { message: expect.stringContaining(why) } }]);
-  });
+  ])(
+    '%s the grace ends its handler may be at its limit: what comes first counts',
+    async (_, at, left, why) => {
+      // Given a handler that may take 50 ms, told to stop with a grace of 30 ms
+      const s = stage({ threads: 1, handlers: { timed: { timeoutMs: 50 } } });
+      const staged = s.submit('timed');
+      const thread = await executing(s);
+      vi.advanceTimersByTime(at);
+      s.cancel(staged.call);
+      // When what is left of the shorter one is over
+      vi.advanceTimersByTime(left - 1);
+      expect(thread.isKilled).toBe(false);
+      vi.advanceTimersByTime(1);
+      // Then the thread is ended, once, and the error says for what
+      expect(thread.isKilled).toBe(true);
+      vi.advanceTimersByTime(100);
+      expect(s.pool.stats().killed).toBe(1);
+      thread.die('asTold');
+      expect(staged.outcomes).toMatchObject([{ thrown: { message: expect.stringContaining(why) } }]);
+    },
+  );
 
   it('is limited by its handler too when the thread says late that it has begun', async () => {
     // Given a call of which the host does not know that it was begun

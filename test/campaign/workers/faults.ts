@@ -48,7 +48,8 @@ export async function faultCampaign(options: FaultOptions): Promise<boolean> {
   };
   await Promise.all(Array.from({ length: jobs }, worker));
   report(rows, trials);
-  return rows.every(({ passed }) => passed === trials);
+  // A misspelt name would else look like a passed one.
+  return rows.length > 0 && rows.every(({ passed }) => passed === trials);
 }
 
 async function tryFault(fault: Fault, index: number, isolation: Isolation, trials: number): Promise<Row> {

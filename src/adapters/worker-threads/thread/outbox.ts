@@ -18,6 +18,8 @@ export class Outbox {
   readonly #wire: Wire<ToHost, never>;
   #batch: ToHost[] = [];
   #transfer: ArrayBuffer[] = [];
+  /** What was to be moved with each message. */
+  #movedWith = new Map<ToHost, readonly ArrayBuffer[]>();
   #postedAt = 0;
   #isPlanned = false;
 
@@ -28,7 +30,13 @@ export class Outbox {
   /** Says something, with the buffers in it that are to be moved. */
   say(message: ToHost, moved?: readonly ArrayBuffer[]): void {
     this.#batch.push(message);
-    if (moved !== undefined) this.#transfer.push(...moved);
+    if (moved !== undefined && moved.length > 0) {
+      this.#transfer.push(...moved);
+      this.#movedWith.set(
+        message,
+        moved.filter(({ byteLength }) => byteLength > 0),
+      );
+    }
     if (performance.now() - this.#postedAt > GATHER_MS) {
       this.flush();
       return;
@@ -46,19 +54,25 @@ export class Outbox {
     if (this.#batch.length === 0) return;
     const batch = this.#batch;
     const transfer = this.#transfer;
+    const movedWith = this.#movedWith;
     this.#batch = [];
-    this.#transfer = [];
+    if (transfer.length > 0) {
+      this.#transfer = [];
+      this.#movedWith = new Map();
+    }
     this.#postedAt = performance.now();
     try {
+      for (const moved of movedWith.values()) checkThere(moved);
       this.#wire.post(batch, transfer);
     } catch {
-      for (const message of batch) this.#postAlone(message);
+      for (const message of batch) this.#postAlone(message, movedWith.get(message));
     }
   }
 
   /** Copies what could not be moved. */
-  #postAlone(message: ToHost): void {
+  #postAlone(message: ToHost, moved: readonly ArrayBuffer[] = []): void {
     try {
+      checkThere(moved);
       this.#wire.post([message], []);
     } catch (cause) {
       if (message.type !== 'ended') return;
@@ -67,4 +81,10 @@ export class Outbox {
       this.#wire.post([{ type: 'failed', id: message.id, error }], []);
     }
   }
+}
+
+/** Before Node 22 bytes that are gone are posted, without a word, as none at all. */
+function checkThere(moved: readonly ArrayBuffer[]): void {
+  if (moved.some(({ byteLength }) => byteLength === 0))
+    throw new TypeError('its bytes were given away before they could be sent');
 }

@@ -18,6 +18,7 @@ import { errorsIn } from '../carried-errors.ts';
 import type { CallMessage, ToHost } from '../protocol.ts';
 import type { Asks } from './asks.ts';
 import { threadLocks } from './thread-locks.ts';
+import { ThreadLog } from './thread-log.ts';
 
 /** What the contexts of one session share. */
 export interface ThreadServices {
@@ -27,6 +28,9 @@ export interface ThreadServices {
   readonly now: () => number;
   readonly isVirtual: boolean;
 }
+
+/** Signs of life of one call are told to the host at least so far apart, in milliseconds. */
+const BEAT_MS_MIN = 1;
 
 /** How many progress reports one call may make; the host has the same limit. */
 const PROGRESS_MAX = 10_000;
@@ -38,13 +42,20 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   #asked: AsyncResource | undefined;
   #stop: { readonly reason: unknown } | undefined;
   #locks: HeldLocks | undefined;
+  #log: ThreadLog | undefined;
   #progressed = 0;
+  #beatAt = Number.NEGATIVE_INFINITY;
   /** Nothing that it says counts any more. */
   isOver = false;
 
   constructor(call: CallMessage, services: ThreadServices) {
     this.#call = call;
     this.#services = services;
+  }
+
+  /** The call is about to end: the last that it has to say. */
+  close(): void {
+    this.#log?.end();
   }
 
   /** The host tells the call to stop. */
@@ -95,9 +106,7 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   }
 
   get heartbeat(): () => void {
-    return () => {
-      if (!this.isOver) this.#services.say({ type: 'heartbeat', id: this.#call.id });
-    };
+    return () => this.#beat();
   }
 
   get progress(): (value: unknown) => void {
@@ -110,15 +119,8 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
   }
 
   get log(): HandlerLog {
-    const { id } = this.#call;
-    const line =
-      (level: keyof HandlerLog) =>
-      (message: string, fields?: Readonly<Record<string, unknown>>): void => {
-        const sent = carried(fields);
-        const errors = errorsIn(sent);
-        this.#services.say({ type: 'log', id, level, message: String(message), fields: sent, errors });
-      };
-    return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+    this.#log ??= new ThreadLog(this.#call, this.#services.say);
+    return this.#log.methods;
   }
 
   get trace(): TraceCarrier {
@@ -132,6 +134,15 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
       real: (promise) => this.#real(promise),
       sleep: (duration) => this.#sleep(checkDuration(duration, 'clock.sleep')),
     };
+  }
+
+  #beat(): void {
+    const { isVirtual, say } = this.#services;
+    const at = performance.now();
+    // One that comes so soon after another tells nothing new, unless the host's time has gone on meanwhile.
+    if (this.isOver || (!isVirtual && at - this.#beatAt < BEAT_MS_MIN)) return;
+    this.#beatAt = at;
+    say({ type: 'heartbeat', id: this.#call.id });
   }
 
   async #sleep(durationMs: number): Promise<void> {
@@ -182,17 +193,4 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
     const errors = guarded.shareable ? undefined : errorsIn(guarded.value);
     this.#services.say({ type: 'progress', id: this.#call.id, value: guarded.value, errors });
   }
-}
-
-/** The fields of a log line as far as they can be sent: an odd one must not cost the line. */
-function carried(fields: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> | undefined {
-  if (typeof fields !== 'object' || fields === null) return undefined;
-  const guarded = guardValue(fields);
-  if (guarded.ok) return guarded.value as Record<string, unknown>;
-  const kept: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(fields)) {
-    const one = guardValue(value);
-    Object.defineProperty(kept, key, { value: one.ok ? one.value : `(${one.found})`, enumerable: true });
-  }
-  return kept;
 }

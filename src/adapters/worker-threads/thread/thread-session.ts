@@ -202,6 +202,7 @@ export class ThreadSession {
     if (context.isOver) return;
     try {
       const { value, moved, errors } = packResult(output, call.path);
+      context.close();
       this.#outbox.say({ type: 'ended', id: call.id, output: value, errors }, moved);
     } catch (thrown) {
       this.#fail(call, context, thrown, pumps);
@@ -213,6 +214,7 @@ export class ThreadSession {
   #fail(call: CallMessage, context: ThreadContext, thrown: unknown, pumps = false): void {
     // A thenable of the host's own may answer twice.
     if (context.isOver) return;
+    context.close();
     this.#outbox.say({ type: 'failed', id: call.id, error: packError(thrown) });
     this.#over(call, context, pumps);
   }
