@@ -62,7 +62,8 @@ export async function* readEvents(
       if (page.length === 0) throw released(run);
       for (const record of page) {
         if (options.signal?.aborted) return;
-        yield upcast(record);
+        // The log may keep this very object.
+        yield Object.freeze(upcast(record));
         next++;
       }
     }

@@ -293,6 +293,30 @@ describe('listening', () => {
     expect(unhandled).toEqual([]);
   });
 
+  it('a listener, a monitor or a reader that writes on an event changes nothing, and is told so', async () => {
+    const writes = (event: RunEvent) => {
+      (event as { seq: number }).seq = 99;
+    };
+    const { orchestrator } = await openVirtual({ monitors: [{ observe: writes }] });
+    const reports: ListenerFailed[] = [];
+    orchestrator.on('ListenerFailed', (report) => reports.push(report));
+    orchestrator.on('TaskStarted', writes);
+    const run = await orchestrator.manageWorkflow(pair);
+    await run.result();
+    const read: number[] = [];
+    for await (const event of run.events()) {
+      expect(() => writes(event)).toThrow(TypeError);
+      read.push(event.seq);
+    }
+    expect(read).toEqual(PAIR_TYPES.map((_, i) => i + 1));
+    expect(reports.map(({ during, thrown }) => [during, thrown instanceof TypeError])).toEqual(
+      expect.arrayContaining([
+        ['monitor', true],
+        ['TaskStarted', true],
+      ]),
+    );
+  });
+
   it('a listener of ListenerFailed that throws itself ends there', async () => {
     const lines: unknown[] = [];
     const { orchestrator } = await openVirtual({ logger: rememberingLogger(lines) });

@@ -111,7 +111,7 @@ export class EventHub {
 
   #tell(monitor: Monitor, event: RunEvent): void {
     try {
-      const returned: unknown = monitor.observe(event);
+      const returned: unknown = monitor.observe(Object.freeze(event));
       this.#watchPromise('monitor', returned);
     } catch (thrown) {
       this.report('monitor', thrown);
@@ -122,7 +122,8 @@ export class EventHub {
   #isolate(type: string, listener: (event: unknown) => unknown): (event: unknown) => void {
     return (event) => {
       try {
-        this.#watchPromise(type, listener(event));
+        // The log may keep this very object.
+        this.#watchPromise(type, listener(Object.freeze(event)));
       } catch (thrown) {
         this.report(type, thrown);
       }
