@@ -58,11 +58,11 @@ const F12: readonly Fault[] = [
 ];
 
 const F13: readonly Fault[] = [
-  ...['oomSmall', 'oomRows', 'oomMap', 'oomText', 'oomViews'].map(
+  ...['oomSmall', 'oomRows', 'oomText', 'oomViews'].map(
     (shape): Fault => ({ id: 'F13', shape, ...outOfMemory }),
   ),
-  // One allocation that is far larger than what is left ends a whole process, whoever asks for it.
-  ...['oomPush', 'oomPresized'].map(
+  // One allocation that is far larger than what is left ends a whole process, whoever asks for it: also the growing of a Map.
+  ...['oomMap', 'oomPush', 'oomPresized'].map(
     (shape): Fault => ({ id: 'F13', shape, only: 'process', ...outOfMemory }),
   ),
   // Bytes lie outside of the heap, and no limit counts them.
