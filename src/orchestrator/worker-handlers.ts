@@ -122,6 +122,7 @@ const MIB_BY_UNIT: Readonly<Record<string, number>> = { m: 1, g: 1_024, t: 1_048
  *
  * Spread it into `open({ handlers })` for workflows in plain data that name its exports.
  *
+ * @typeParam Module - `typeof import('./handlers.js')`, for the names and types of its functions
  * @param url - the module: a `file:` URL, mostly `new URL('./handlers.js', import.meta.url)`, or an absolute path
  * @returns an object with a reference for each function; names are checked when a thread loads the module
  * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `LIMIT_EXCEEDED`

@@ -10,7 +10,7 @@ import { main, run } from '../../examples/research-report/main.ts';
 import type { Report } from '../../examples/research-report/report.ts';
 import { AGENTS, RESOURCES } from '../../examples/research-report/team.ts';
 import { defineResearch } from '../../examples/research-report/workflow.ts';
-import { noThreads } from '../support/workers.ts';
+import { runsTypeScript } from '../support/workers.ts';
 
 const DOCUMENTS = 40;
 /** Two of 40: the 17th and the 34th. */
@@ -169,7 +169,7 @@ describe('the research report', () => {
     expect(await timelessReport(first)).toBe(await timelessReport(second));
   });
 
-  it.skipIf(noThreads !== undefined)('is the same on threads and inline, but for the times', async () => {
+  it.skipIf(!runsTypeScript)('is the same on threads and inline, but for the times', async () => {
     const [threads, inline] = [path.join(root, 'threads'), path.join(root, 'inline')];
     await run({ folder, out: threads, retryDelay: '1ms', runOn: 'worker' });
     await run({ folder, out: inline, retryDelay: '1ms', runOn: 'inline' });

@@ -118,16 +118,22 @@ export class ConcurrencyController {
   }
 
   /**
-   * Runs a function while holding locks, or everything that a task needs (a place under the limit of tasks, a slot and
-   * the rate of its agent, resources, locks), all taken at once when it is free. What it returns or throws is passed
-   * on; when the locks were taken back meanwhile, what it returns is refused.
+   * Runs a function while holding locks, all taken at once when they are free. What it returns or throws is passed on;
+   * when the locks were taken back meanwhile, what it returns is refused.
    *
-   * @param task - for its needs, and its priority unless `options` name one; what the task itself does is not called
    * @param work - gets the fencing token, and a signal that is aborted by that of `options` and when locks are taken back
-   * @throws OrchestratorError as `acquireLock`; `LOCK_STALE`, `DEFINITION_INVALID`, `RESOURCE_UNKNOWN`,
-   *   `RESOURCE_UNSCHEDULABLE`, `RESOURCE_AMOUNT_INVALID`
+   * @throws OrchestratorError as `acquireLock`; `LOCK_STALE`
    */
   async executeTask<Result>(work: HeldWork<Result>, options: ExecuteOptions): Promise<Result>;
+  /**
+   * The same while holding everything that a task needs: a place under the limit of tasks, a slot and the rate of its
+   * agent, resources, locks.
+   *
+   * @param task - for its needs, and its priority unless `options` name one; what the task itself does is not called
+   * @param work - as for locks alone
+   * @throws OrchestratorError as for locks alone; `DEFINITION_INVALID`, `RESOURCE_UNKNOWN`, `RESOURCE_UNSCHEDULABLE`,
+   *   `RESOURCE_AMOUNT_INVALID`
+   */
   async executeTask<Result>(task: AnyTask, work: HeldWork<Result>, options?: LockHolding): Promise<Result>;
   async executeTask<Result>(first: unknown, second: unknown, third?: unknown): Promise<Result> {
     const at = 'executeTask';
