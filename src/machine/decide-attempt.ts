@@ -79,7 +79,7 @@ function startTask(state: RunState, scope: ScopeState, index: number, command: S
   const attempt = (scope.attempts[index] as number) + 1;
   const seq = state.seq + 1;
   if (policies.timeoutMs === undefined && policies.totalTimeoutMs === undefined) {
-    return [{ type: 'TaskStarted', runId, seq, at, path, attempt }];
+    return { type: 'TaskStarted', runId, seq, at, path, attempt };
   }
   const deadlineAt =
     policies.totalTimeoutMs === undefined ? undefined : (details?.deadlineAt ?? at + policies.totalTimeoutMs);
@@ -121,17 +121,15 @@ function reportSuccess(state: RunState, scope: ScopeState, index: number, comman
       false,
     );
   }
-  return [
-    {
-      type: 'TaskCompleted',
-      runId: state.runId,
-      seq: state.seq + 1,
-      at,
-      path,
-      attempt,
-      output: command.output,
-    },
-  ];
+  return {
+    type: 'TaskCompleted',
+    runId: state.runId,
+    seq: state.seq + 1,
+    at,
+    path,
+    attempt,
+    output: command.output,
+  };
 }
 
 function reportFailure(state: RunState, scope: ScopeState, index: number, command: ReportFailure): Decision {

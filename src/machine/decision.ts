@@ -8,10 +8,15 @@
 import type { Refusal } from './commands.ts';
 import type { RunEvent } from './events.ts';
 
-/** Events in order, or a refusal. */
-export type Decision = readonly RunEvent[] | Refusal;
+/** Events in order, or a refusal. Those of every task are given without an array, which would be one more object. */
+export type Decision = RunEvent | readonly RunEvent[] | Refusal;
+
+/** Whether a decision is one event. */
+export function isEvent(decision: Decision): decision is RunEvent {
+  return 'type' in decision;
+}
 
 /** Whether a decision is a refusal. */
 export function isRefusal(decision: Decision): decision is Refusal {
-  return !Array.isArray(decision);
+  return 'refused' in decision;
 }

@@ -13,7 +13,7 @@ import { isRunFinished } from '../model/status.ts';
 import type { Refusal, RunCommand } from './commands.ts';
 import { consequencesOf } from './consequences.ts';
 import { decide } from './decide.ts';
-import { isRefusal } from './decision.ts';
+import { isEvent, isRefusal } from './decision.ts';
 import type { RunEvent } from './events.ts';
 import { evolve } from './evolve.ts';
 import type { InstructionSink } from './instructions.ts';
@@ -48,6 +48,7 @@ function apply(
   pending: RunCommand[] | undefined,
 ): Refusal | undefined {
   const decision = decide(state, command);
+  if (isEvent(decision)) return applyOne(state, decision, events, instructions, pending);
   if (isRefusal(decision)) return decision;
   let stack = pending;
   for (let i = 0; i < decision.length; i++) evolve(state, decision[i] as RunEvent);
@@ -65,6 +66,24 @@ function apply(
   }
   if (pending === undefined && stack !== undefined) settle(state, stack, events, instructions);
   return undefined;
+}
+
+/** The same for a single event, which is what nearly every command of a task comes to. */
+function applyOne(
+  state: RunState,
+  event: RunEvent,
+  events: Sink<RunEvent>,
+  instructions: InstructionSink,
+  pending: RunCommand[] | undefined,
+): undefined {
+  evolve(state, event);
+  events.push(event);
+  react(state, event, instructions);
+  const commands = consequencesOf(state, event);
+  if (commands.length === 0) return;
+  const stack = pending ?? [];
+  for (let k = commands.length - 1; k >= 0; k--) stack.push(commands[k] as RunCommand);
+  if (pending === undefined) settle(state, stack, events, instructions);
 }
 
 function settle(

@@ -23,6 +23,16 @@ export interface LoggedEvent {
 /** The version of the shape of each type of event; 1 for a type that is not named. */
 export type SchemaVersions = Readonly<Record<string, number>>;
 
+/** What a stream can be found by. */
+export interface StreamFacts {
+  readonly workflowId: string;
+  /** A word of the writer's; the orchestrator writes the status of a run. */
+  readonly status: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
+
 /** What one stream is to get in an append. */
 export interface StreamAppend {
   readonly stream: string;
@@ -36,6 +46,8 @@ export interface StreamAppend {
   readonly versions: SchemaVersions;
   /** Keys that must not exist in the store yet; they are bound to this stream. */
   readonly uniqueKeys?: readonly string[] | undefined;
+  /** What the stream can be found by from now on, in the place of what was said before. Absent: as before. */
+  readonly facts?: StreamFacts | undefined;
 }
 
 /** Which records of a stream to read. */
@@ -47,13 +59,23 @@ export interface ReadRequest {
   readonly limit: number;
 }
 
-/** Which streams to list. */
+/** Which streams to list. Whoever has no facts, or lacks one that is asked for, is not among those that are asked for by facts. */
 export interface ListRequest {
   /** Only those whose name starts with this. */
   readonly prefix: string;
   readonly limit: number;
-  /** Only streams that come after this one, for paging. */
-  readonly after?: string;
+  /** Only streams that come after this one, for paging; it need not fit the other conditions. */
+  readonly after?: string | undefined;
+  /** Only those with this fact. */
+  readonly workflowId?: string | undefined;
+  /** Only those with one of these as their status. */
+  readonly statuses?: readonly string[] | undefined;
+  /** Only those started then or later. Milliseconds since 1970. */
+  readonly startedFrom?: number | undefined;
+  /** Only those started before. */
+  readonly startedBefore?: number | undefined;
+  /** Only those that have all of these. */
+  readonly attributes?: StreamFacts['attributes'];
 }
 
 /** A stream in a listing. */
@@ -61,6 +83,18 @@ export interface StreamInfo {
   readonly stream: string;
   readonly lastSeq: number;
   readonly lastType: string;
+  /** When its last record was written: its `at`. */
+  readonly lastAt: number;
+  /** The last ones that were appended. */
+  readonly facts?: StreamFacts | undefined;
+}
+
+/** Bytes that are kept beside a stream, because they are too large for its log. They go when the stream is removed. */
+export interface BlobRecord {
+  readonly stream: string;
+  /** Unique in the stream; saving another one under the same id takes its place. */
+  readonly id: string;
+  readonly bytes: Uint8Array;
 }
 
 /** A folded state of a stream, kept beside its log. It saves time and is never needed: the log says the same. */
@@ -83,10 +117,15 @@ export interface CheckpointRecord {
 /** A checkpoint in a listing. */
 export type CheckpointInfo = Omit<CheckpointRecord, 'payload'>;
 
+/**
+ * What an append that has returned outlives: nothing (`memory`), the process (`os`: the operating system has it), or
+ * the machine (`power`: the disk has said that it has it).
+ */
+export type Durability = 'memory' | 'os' | 'power';
+
 /** What a store promises. */
 export interface StoreCapabilities {
-  /** Whether appended records outlive this process. */
-  readonly durable: boolean;
+  readonly durability: Durability;
   /** Whether it keeps the very values that it was given, instead of an encoded copy. Default `false`. */
   readonly keepsValues?: boolean;
 }
@@ -106,7 +145,7 @@ export interface EventStore {
   append(batch: readonly StreamAppend[]): MaybePromise<void>;
   /** Records in order; fewer than `limit` only at the end of the stream. */
   read(request: ReadRequest): MaybePromise<readonly EventRecord[]>;
-  /** Streams in the order of their creation. */
+  /** Streams in the order of their creation. Its cost grows with what is found, not with what is stored. */
   list(request: ListRequest): MaybePromise<readonly StreamInfo[]>;
   /** The stream that a unique key is bound to. */
   findKey(key: string): MaybePromise<string | undefined>;
@@ -131,4 +170,12 @@ export interface EventStore {
   listCheckpoints?(stream: string): MaybePromise<readonly CheckpointInfo[]>;
   /** Forgets a checkpoint; an unknown one is passed over. */
   removeCheckpoint?(id: string): MaybePromise<void>;
+  /**
+   * Keeps a blob, whole or not at all, and returns when it is as durable as an append; its stream need not be there
+   * yet. A store has both methods on blobs, or none.
+   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_CONFLICT`
+   */
+  saveBlob?(blob: BlobRecord, epoch: number): MaybePromise<void>;
+  /** The bytes of a blob; nothing if there is none. */
+  loadBlob?(stream: string, id: string): MaybePromise<Uint8Array | undefined>;
 }

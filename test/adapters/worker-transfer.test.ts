@@ -10,7 +10,7 @@ const bytes = workerHandlers(new URL('../support/handlers/bytes.mjs', import.met
 
 /** A store that says of itself that it has values in another form. */
 class OtherForm extends MemoryStore {
-  override readonly capabilities = { durable: false, keepsValues: false };
+  override readonly capabilities = { durability: 'memory', keepsValues: false } as const;
 }
 
 afterEach(() => vi.restoreAllMocks());

@@ -384,7 +384,7 @@ describe('the limits of handlers', () => {
 /** A store that keeps what it is given in another form, as one on bytes does. */
 class CopyingStore extends MemoryStore {
   override readonly capabilities: StoreCapabilities & { keepsValues: boolean } = {
-    durable: false,
+    durability: 'memory',
     keepsValues: false,
   };
 }

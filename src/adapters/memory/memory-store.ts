@@ -9,6 +9,7 @@ import type {
   LoggedEvent,
   ReadRequest,
   SchemaVersions,
+  StoreCapabilities,
   StreamAppend,
   StreamInfo,
 } from '../../ports/event-store.ts';
@@ -26,7 +27,7 @@ interface Stream {
  * Two orchestrators can use one such store one after the other: the second goes on where the first was closed.
  */
 export class MemoryStore implements EventStore {
-  readonly capabilities = { durable: false, keepsValues: true };
+  readonly capabilities: StoreCapabilities = { durability: 'memory', keepsValues: true };
   readonly #streams = new Map<string, Stream>();
   readonly #keys = new Map<string, string>();
   readonly #checkpoints = new Map<string, CheckpointRecord>();
@@ -67,7 +68,8 @@ export class MemoryStore implements EventStore {
     for (const [stream, { events }] of this.#streams) {
       if (found.length >= limit) break;
       if (passed && stream.startsWith(prefix)) {
-        found.push({ stream, lastSeq: events.length, lastType: events[events.length - 1]?.type as string });
+        const last = events[events.length - 1] as LoggedEvent;
+        found.push({ stream, lastSeq: events.length, lastType: last.type, lastAt: last.at });
       }
       if (stream === after) passed = true;
     }

@@ -88,7 +88,7 @@ export class PersistenceManager {
 
   /** Whether what is written outlives this process. */
   get isDurable(): boolean {
-    return this.#store.capabilities.durable;
+    return this.#store.capabilities.durability !== 'memory';
   }
 
   /** @internal Whether the store goes on needing the values themselves that it is given. */

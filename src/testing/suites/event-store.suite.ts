@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { EventRecord, EventStore, LoggedEvent, MaybePromise } from '../../ports/event-store.ts';
 import { checkpoints } from './checkpoint-tests.ts';
-import { CONFLICT, Probe, recordOf, type Test } from './store-probe.ts';
+import { CONFLICT, eventOf, Probe, recordOf, type Test } from './store-probe.ts';
 import { codeOf, type SuiteRunner } from './suite-runner.ts';
 
 /** Makes an empty store for one test; it may be cleaned away when the runner says that the test is over. */
@@ -193,8 +193,8 @@ function listAndRemove(test: Test): void {
     assert.deepEqual(
       [...(await probe.store.list({ prefix: 'run:', limit: 10 }))],
       [
-        { stream: 'run:z', lastSeq: 5, lastType: 'T5' },
-        { stream: 'run:a', lastSeq: 1, lastType: 'T1' },
+        { stream: 'run:z', lastSeq: 5, lastType: 'T5', lastAt: eventOf(5).at },
+        { stream: 'run:a', lastSeq: 1, lastType: 'T1', lastAt: eventOf(1).at },
       ],
     );
     assert.deepEqual(await probe.streams(), ['run:z', 'other', 'run:a']);

@@ -52,7 +52,7 @@ export function recordOf(stream: string, seq: number): EventRecord {
   return { stream, seq, type: payload.type, at: payload.at, schemaVersion: 1 + (seq % 3), payload };
 }
 
-function eventOf(seq: number): LoggedEvent {
+export function eventOf(seq: number): LoggedEvent {
   const nested = { list: [1, 'two', null, { three: 3.5 }], text: 'ü€😀' };
   return { type: `T${seq}`, seq, at: 1_000 + seq, nested } as LoggedEvent;
 }

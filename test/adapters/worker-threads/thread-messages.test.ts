@@ -1,10 +1,11 @@
 /** What a thread posts and hears in one batch: no message costs another, and none comes too early to count. */
 import { expect, it } from 'vitest';
-import type { CallMessage, ToHost, ToThread, Wire } from '../../../src/adapters/worker-threads/protocol.ts';
+import type { ToHost, ToThread, Wire } from '../../../src/adapters/worker-threads/protocol.ts';
 import { Asks } from '../../../src/adapters/worker-threads/thread/asks.ts';
 import { Outbox } from '../../../src/adapters/worker-threads/thread/outbox.ts';
 import { threadLocks } from '../../../src/adapters/worker-threads/thread/thread-locks.ts';
 import { ThreadSession } from '../../../src/adapters/worker-threads/thread/thread-session.ts';
+import { CALL } from '../../support/call-message.ts';
 
 /** Posts as a port does: by the structured clone. */
 function cloningWire(): { readonly wire: Wire<ToHost, never>; readonly heard: ToHost[] } {
@@ -23,26 +24,6 @@ function webAssemblyBytes(): ArrayBuffer {
   };
   return new Memory({ initial: 1 }).buffer;
 }
-
-const CALL: CallMessage = {
-  type: 'call',
-  id: 1,
-  slot: 0,
-  name: 'waits',
-  runId: 'r',
-  path: 'p',
-  taskId: 'p',
-  input: undefined,
-  inputData: undefined,
-  dependencies: {},
-  attempt: 1,
-  idempotencyKey: 'k',
-  trace: undefined,
-  tokens: {},
-  errors: undefined,
-  tellsBegin: false,
-  now: 0,
-};
 
 it.each([
   ['given away by two calls', () => new ArrayBuffer(8)],

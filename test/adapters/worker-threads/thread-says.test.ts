@@ -3,32 +3,13 @@ import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
 import { Call } from '../../../src/adapters/worker-threads/call.ts';
 import { HostServices } from '../../../src/adapters/worker-threads/host-services.ts';
-import type { CallMessage, ToHost, ToThread } from '../../../src/adapters/worker-threads/protocol.ts';
+import type { ToHost, ToThread } from '../../../src/adapters/worker-threads/protocol.ts';
 import { Asks } from '../../../src/adapters/worker-threads/thread/asks.ts';
 import { ThreadContext } from '../../../src/adapters/worker-threads/thread/thread-context.ts';
 import { ThreadSession } from '../../../src/adapters/worker-threads/thread/thread-session.ts';
 import type { NestedLock } from '../../../src/model/handler.ts';
+import { CALL } from '../../support/call-message.ts';
 import { invocationOf, NO_LIMITS } from '../../support/pool-stage.ts';
-
-const CALL: CallMessage = {
-  type: 'call',
-  id: 1,
-  slot: 0,
-  name: 'handler',
-  runId: 'r',
-  path: 'p',
-  taskId: 'p',
-  input: undefined,
-  inputData: undefined,
-  dependencies: {},
-  attempt: 1,
-  idempotencyKey: 'k',
-  trace: undefined,
-  tokens: {},
-  errors: undefined,
-  tellsBegin: false,
-  now: 0,
-};
 
 /** The context of a call, and what it says to its host. */
 function context(isVirtual = false): { own: ThreadContext; asks: Asks; said: ToHost[] } {
@@ -121,7 +102,7 @@ async function played(source: string): Promise<ToHost[]> {
   const session = new ThreadSession(wire, { url, claims: undefined, concurrent: {}, isVirtual: false });
   const over = session.run(1);
   while (heard.length === 0) await turn();
-  tell([CALL, { type: 'end' }]);
+  tell([{ ...CALL, name: 'handler' }, { type: 'end' }]);
   await over;
   return heard;
 }
