@@ -92,8 +92,8 @@ export type {
   TaskRef,
 } from './managers/scheduling/task-record.ts';
 export type { TaskScheduler } from './managers/scheduling/task-scheduler.ts';
+export type { RegisteredWorkflow } from './managers/workflows/version-list.ts';
 export type {
-  RegisteredWorkflow,
   WorkflowChange,
   WorkflowManager,
   WorkflowManagerParts,

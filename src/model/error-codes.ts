@@ -187,6 +187,27 @@ export const ERROR_CODES = {
     true,
   ),
   STORE_OWNED: entry('Another orchestrator owns this store.', 'Close the other one first.'),
+  STORE_OPEN_FAILED: entry(
+    'The files of a store cannot be opened.',
+    'Mend what the code of the operating system says: the path, its rights, or what stands there.',
+  ),
+  STORE_FORMAT: entry(
+    'What stands at the path is not a store of this kind.',
+    'Give another path, or restore the files from a copy.',
+  ),
+  STORE_VERSION: entry(
+    'The store was written in a format that this release does not know.',
+    'Use a release that knows it; the files were left untouched.',
+  ),
+  STORE_CORRUPT: entry(
+    'A part of a store that was acknowledged is damaged or missing.',
+    'Restore the store from a copy; the files were left untouched.',
+  ),
+  STORE_FULL: entry(
+    'The disk of a store is full.',
+    'Make room, then close the orchestrator and open it again; nothing acknowledged is lost.',
+    true,
+  ),
   STORE_UNAVAILABLE: entry(
     'The store refused again and again.',
     'Mend the store and open the orchestrator again; nothing acknowledged is lost.',

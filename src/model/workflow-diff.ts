@@ -3,6 +3,7 @@ import { isSameValue } from '../base/same-value.ts';
 import type { DependencySpec } from './dependency.ts';
 import type { CompiledPlan } from './plan.ts';
 import type { AnyTask } from './task.ts';
+import { type Fields, taskFields, workflowFields } from './version-fields.ts';
 
 /** One field that differs. Of code it says only whether there is any: `'a function'`, `'a schema'` or `undefined`. */
 export interface FieldChange {
@@ -119,45 +120,6 @@ function keyOf({ taskId, name, settled }: DependencySpec): string {
 
 function viewOf({ taskId, name, settled }: DependencySpec): DependencyView {
   return { taskId, on: settled ? 'settled' : 'completed', as: name };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function workflowFields(plan: CompiledPlan): Fields {
-  const { workflowId, name, failurePolicy, concurrency, revision } = plan;
-  const { description, input, metadata, tags } = plan.about;
-  return { concurrency, description, failurePolicy, input, metadata, name, revision, tags, workflowId };
-}
-
-function taskFields({ priority, inputData, handlerRef, policies }: AnyTask): Fields {
-  const { retry, when, resources, locks } = policies;
-  return {
-    agentAssigned: policies.agentAssigned,
-    description: policies.description,
-    estimatedDuration: policies.estimatedDurationMs,
-    handler: handlerRef === undefined ? 'a function' : named(handlerRef),
-    heartbeatTimeout: policies.heartbeatMs,
-    inputData,
-    locks,
-    metadata: policies.metadata,
-    priority,
-    resourceRequirements: Object.fromEntries(resources.map(({ name, amount }) => [name, amount])),
-    retry: retry === undefined ? undefined : { ...retry, retryOn: present(retry.retryOn) },
-    runOn: policies.runOn,
-    tags: policies.tags,
-    timeout: policies.timeoutMs,
-    totalTimeout: policies.totalTimeoutMs,
-    transfer: policies.transfer,
-    when: present(when),
-  };
-}
-
-function named({ name, version }: { readonly name: string; readonly version?: string }): Fields {
-  return version === undefined ? { name } : { name, version };
-}
-
-function present(code: unknown): string | undefined {
-  return code === undefined ? undefined : 'a function';
 }
 
 function changesOf(a: Fields, b: Fields): FieldChange[] {

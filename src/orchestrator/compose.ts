@@ -21,6 +21,7 @@ import { Timers } from '../managers/scheduling/timers.ts';
 import { AttemptManager } from '../managers/workflows/attempt-manager.ts';
 import { attemptServices } from '../managers/workflows/attempt-services.ts';
 import { traceOfAttempts } from '../managers/workflows/attempt-trace.ts';
+import { Definitions } from '../managers/workflows/definitions.ts';
 import { Handlers } from '../managers/workflows/handlers.ts';
 import { keepShapes } from '../managers/workflows/kept-shapes.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
@@ -29,6 +30,7 @@ import { RunDirectory } from '../managers/workflows/run-directory.ts';
 import { RunLoop } from '../managers/workflows/run-loop.ts';
 import { WorkflowManager } from '../managers/workflows/workflow-manager.ts';
 import { compile } from '../model/compile.ts';
+import type { AnyWorkflow } from '../model/workflow.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Executor } from '../ports/executor.ts';
 import type { IdSource } from '../ports/id-source.ts';
@@ -53,6 +55,8 @@ export interface Composition {
   readonly hub: EventHub;
   readonly persistence: PersistenceManager;
   readonly workflows: WorkflowManager;
+  /** What numbers of versions mean in a store that outlives this process. */
+  readonly definitions: Definitions | undefined;
   readonly handlers: Handlers;
   readonly scheduler: TaskScheduler;
   readonly ledger: Ledger;
@@ -97,15 +101,16 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
   const wake = (late?: boolean): void => running.loop.wake(late);
   const scheduling = composeScheduling(options, { ...foundation, wake, loop: () => running.loop });
   const running = composeRunning(options, foundation, scheduling, wake);
-  const workflows = new WorkflowManager({
-    admit: (workflow) => {
-      const plan = compile(workflow);
-      foundation.handlers.check(plan);
-      scheduling.scheduler.bind(plan);
-    },
-    unfinishedRuns: (workflowId) => foundation.directory.unfinishedOf(workflowId),
-  });
-  return { ...foundation, ...scheduling, ...running, workflows };
+  const { persistence, clock, handlers, directory } = foundation;
+  const definitions = persistence.isDurable ? new Definitions(persistence, () => clock.now()) : undefined;
+  const admit = (workflow: AnyWorkflow): void => {
+    const plan = compile(workflow);
+    handlers.check(plan);
+    scheduling.scheduler.bind(plan);
+  };
+  const unfinishedRuns = (workflowId: string): readonly string[] => directory.unfinishedOf(workflowId);
+  const workflows = new WorkflowManager({ admit, unfinishedRuns }, definitions);
+  return { ...foundation, ...scheduling, ...running, workflows, definitions };
 }
 
 async function composeFoundation(options: CheckedOptions): Promise<Foundation> {

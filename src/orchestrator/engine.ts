@@ -51,6 +51,7 @@ export class Engine {
   /** Registers the workflows of the options, and goes on with what the store has unfinished. */
   async begin(): Promise<void> {
     await this.#nameExports();
+    await this.parts.definitions?.load();
     this.observers.begin(this.#options);
     for (const workflow of this.#options.workflows) this.starter.register(workflow);
     await recoverRuns(this.parts);

@@ -8,7 +8,7 @@
  */
 import type { RunCommand } from '../machine/commands.ts';
 import { LiveRun } from '../managers/workflows/live-run.ts';
-import type { WorkflowVersion } from '../managers/workflows/workflow-manager.ts';
+import type { WorkflowVersion } from '../managers/workflows/version-list.ts';
 import { unmovable } from '../model/check-transfers.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import type { TaskPath } from '../model/path.ts';
@@ -52,6 +52,9 @@ export class RunStarter {
     this.#checkOpen();
     const start = checkStart(options, 'manageWorkflow');
     const version = this.#parts.workflows.forRun(asWorkflow(workflow));
+    // Awaited only where there is something to wait for: a store in memory keeps the whole start synchronous.
+    const numbered = this.#parts.definitions?.whenDurable();
+    if (numbered !== undefined) await numbered;
     const checked = checkInput(version.workflow, start.input);
     const input = checked instanceof Promise ? await checked : checked;
     // While a schema thought about the input, the workflow may have been deleted.

@@ -15,7 +15,7 @@ import { PAUSES_MAX } from '../../src/managers/scheduling/holds.ts';
 import { HOST_DEPENDENCIES_MAX, HOST_TASKS_MAX } from '../../src/managers/scheduling/host-tasks.ts';
 import { PROGRESS_EVENTS_MAX } from '../../src/managers/workflows/attempt-services.ts';
 import { STORE_FAILURES_MAX } from '../../src/managers/workflows/reload.ts';
-import { VERSIONS_MAX } from '../../src/managers/workflows/workflow-manager.ts';
+import { VERSIONS_MAX } from '../../src/managers/workflows/version-list.ts';
 import { EDGES_MAX } from '../../src/model/compile.ts';
 import { DEPENDENCIES_MAX } from '../../src/model/dependency.ts';
 import { GRAPH_TASKS_MAX } from '../../src/model/graph/graph-data.ts';

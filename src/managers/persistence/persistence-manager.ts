@@ -14,7 +14,14 @@ import { EVENT_SCHEMA_VERSIONS, type RunEvent } from '../../machine/events.ts';
 import { invalidOption, reading } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
-import type { EventRecord, EventStore, StreamAppend, StreamInfo } from '../../ports/event-store.ts';
+import type {
+  EventRecord,
+  EventStore,
+  LoggedEvent,
+  SchemaVersions,
+  StreamAppend,
+  StreamInfo,
+} from '../../ports/event-store.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
 import { type Folded, type FoldOptions, RunHistory } from './run-history.ts';
@@ -216,6 +223,26 @@ export class PersistenceManager {
     };
     this.#underWay = written.then(done, done);
     return written;
+  }
+
+  /** @internal All records of a stream that belongs to no run, from `fromSeq` on. */
+  async readStream(stream: string, fromSeq = 1): Promise<readonly EventRecord[]> {
+    const records: EventRecord[] = [];
+    for (;;) {
+      const page = await this.#store.read({ stream, fromSeq: fromSeq + records.length, limit: READ_PAGE });
+      records.push(...page);
+      if (page.length < READ_PAGE) return records;
+    }
+  }
+
+  /** @internal Appends facts that belong to no run; as `append`. */
+  appendTo(
+    stream: string,
+    events: readonly LoggedEvent[],
+    versions: SchemaVersions,
+  ): Promise<void> | undefined {
+    const expectedSeq = (events[0] as LoggedEvent).seq - 1;
+    return this.append([{ stream, expectedSeq, epoch: this.#epoch, events, versions }]);
   }
 
   /** @internal The records of a run from `fromSeq` on, at most one page. */

@@ -21,24 +21,9 @@ import { type Finding, findFaults } from '../../model/validate.ts';
 import { type AnyWorkflow, type OpenWorkflow, Workflow, workflowFromData } from '../../model/workflow.ts';
 import type { TaskData, WorkflowData, WorkflowOptions } from '../../model/workflow-data.ts';
 import { diffPlans, type WorkflowDiff } from '../../model/workflow-diff.ts';
+import type { VersionNumbers } from './definitions.ts';
+import { type RegisteredWorkflow, VersionList, type WorkflowVersion } from './version-list.ts';
 import { archived, changedMeanwhile, inUse, notAtOnce } from './workflow-refusals.ts';
-
-/** One version of a workflow. It never changes. */
-export interface RegisteredWorkflow {
-  readonly workflowId: string;
-  readonly name: string;
-  /** From 1, in the order of registration. */
-  readonly version: number;
-  /** The definition; `draft()` makes an editable copy. */
-  readonly workflow: OpenWorkflow;
-  /** The version whose content it took over, when it is a rollback. */
-  readonly rollbackOf: number | undefined;
-}
-
-/** @internal A version with the plan that its runs share. */
-export interface WorkflowVersion extends RegisteredWorkflow {
-  readonly plan: CompiledPlan;
-}
 
 /** Tasks, or a whole workflow, or a function that edits a copy of the newest version. */
 export type WorkflowChange =
@@ -62,17 +47,6 @@ export interface WorkflowValidation {
   readonly findings: readonly Finding[];
 }
 
-/** Everything that is known under one id. */
-interface Entry {
-  /** Version `first` is at 0. */
-  readonly versions: WorkflowVersion[];
-  readonly first: number;
-  readonly byWorkflow: WeakMap<AnyWorkflow, WorkflowVersion>;
-}
-
-/** How many versions of one workflow are kept. */
-export const VERSIONS_MAX = 10_000;
-
 /**
  * Keeps workflows with their versions. The one of an orchestrator is `orchestrator.workflows`.
  *
@@ -82,15 +56,20 @@ export const VERSIONS_MAX = 10_000;
  * workflows.updateWorkflow('report', (draft) => draft.addTask(write));
  */
 export class WorkflowManager {
-  readonly #entries = new Map<string, Entry>();
-  /** The number of the next version of a workflow that was deleted. */
-  readonly #nextVersion = new Map<string, number>();
+  readonly #lists = new Map<string, VersionList>();
+  /** The highest number of a workflow that was deleted. */
+  readonly #deleted = new Map<string, number>();
+  readonly #numbers: VersionNumbers | undefined;
   readonly #admit: (workflow: AnyWorkflow) => void;
   readonly #unfinishedRuns: (workflowId: string) => readonly string[];
 
-  /** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
-  constructor(parts: WorkflowManagerParts = {}) {
+  /**
+   * @param numbers - @internal what numbers mean in the store; none when they last no longer than this process
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`
+   */
+  constructor(parts: WorkflowManagerParts = {}, numbers?: VersionNumbers) {
     const { admit = () => {}, unfinishedRuns = () => [] } = checkParts(parts);
+    this.#numbers = numbers;
     this.#admit = admit;
     this.#unfinishedRuns = unfinishedRuns;
   }
@@ -111,7 +90,7 @@ export class WorkflowManager {
     const given = reading('createWorkflow', 'an object of workflow options', () => ({ ...options }));
     const workflow = workflowFromData({ ...given, name, tasks });
     const { workflowId } = workflow;
-    if (this.#entries.has(workflowId))
+    if (this.#lists.has(workflowId))
       throw refuse('WORKFLOW_EXISTS', {
         at: `createWorkflow(${JSON.stringify(workflowId)})`,
         found: `a workflow of this name, at version ${this.#newest(workflowId).version}`,
@@ -133,12 +112,12 @@ export class WorkflowManager {
 
   /** The names of all workflows, in the order of their registration. */
   names(): readonly string[] {
-    return [...this.#entries.keys()];
+    return [...this.#lists.keys()];
   }
 
   /** All versions of a workflow, oldest first. @throws OrchestratorError `WORKFLOW_NOT_FOUND` */
   versions(name: string): readonly RegisteredWorkflow[] {
-    return [...this.#entry(name).versions];
+    return this.#list(name).all();
   }
 
   /**
@@ -183,8 +162,8 @@ export class WorkflowManager {
     const { workflowId, version } = this.#newest(name);
     const runs = this.#unfinishedRuns(workflowId);
     if (runs.length > 0) throw inUse(workflowId, runs);
-    this.#entries.delete(workflowId);
-    this.#nextVersion.set(workflowId, version + 1);
+    this.#lists.delete(workflowId);
+    this.#deleted.set(workflowId, version);
   }
 
   /**
@@ -212,19 +191,15 @@ export class WorkflowManager {
     // Checked as a whole first: what is refused is no version, and changes no limit.
     const plan = compile(workflow);
     this.#admit(workflow);
-    const entry = this.#entries.get(plan.workflowId);
-    const known = entry?.byWorkflow.get(workflow);
+    const list = this.#lists.get(plan.workflowId);
+    const known = list?.of(workflow);
     if (known !== undefined) return known;
-    const newest = entry?.versions[entry.versions.length - 1];
-    if (entry === undefined || newest === undefined || !isSamePlan(newest.plan, plan))
-      return this.#append(workflow, plan, undefined);
-    // The newest object stands for the version: its functions are the ones that the host means now.
-    const again = Object.freeze({ ...newest, workflow: workflow as OpenWorkflow, plan });
+    if (list === undefined || !isSamePlan(list.newest.plan, plan)) return this.#add(workflow, plan);
+    const { newest } = list;
     if (newest.workflow.status === 'archived') throw archived(workflow.workflowId, newest.version);
-    entry.versions[entry.versions.length - 1] = again;
-    entry.byWorkflow.set(workflow, again);
     workflow.seal(plan.tasks);
-    return again;
+    // The newest object stands for the version: its functions are the ones that the host means now.
+    return list.put({ ...newest, workflow: workflow as OpenWorkflow, plan });
   }
 
   /**
@@ -239,29 +214,18 @@ export class WorkflowManager {
 
   /** @internal As `getWorkflow`, with its plan. @throws OrchestratorError `WORKFLOW_NOT_FOUND` */
   get(workflowId: string, version?: number): WorkflowVersion {
-    const entry = this.#entry(workflowId);
-    if (version === undefined) return entry.versions[entry.versions.length - 1] as WorkflowVersion;
-    const found = Number.isSafeInteger(version) ? entry.versions[version - entry.first] : undefined;
-    if (found !== undefined) return found;
-    const last = entry.first + entry.versions.length - 1;
-    throw refuse('WORKFLOW_NOT_FOUND', {
-      at: `workflow ${JSON.stringify(workflowId)}`,
-      found: `the version ${describeName(version)}`,
-      allowed: entry.first === last ? `${last}` : `${entry.first} to ${last}`,
-    });
+    return this.#list(workflowId).get(version);
   }
 
   /** Whether a version is registered. */
   has(workflowId: string, version: number): boolean {
-    const entry = this.#entries.get(workflowId);
-    return Number.isSafeInteger(version) && entry?.versions[version - entry.first] !== undefined;
+    return this.#lists.get(workflowId)?.has(version) === true;
   }
 
-  #entry(workflowId: string): Entry {
-    const entry = this.#entries.get(workflowId);
-    if (entry !== undefined) return entry;
-    const nearest =
-      typeof workflowId === 'string' ? nearestName(workflowId, this.#entries.keys()) : undefined;
+  #list(workflowId: string): VersionList {
+    const list = this.#lists.get(workflowId);
+    if (list !== undefined) return list;
+    const nearest = typeof workflowId === 'string' ? nearestName(workflowId, this.#lists.keys()) : undefined;
     throw refuse('WORKFLOW_NOT_FOUND', {
       at: 'workflow',
       found: `the unknown name ${describeName(workflowId)}`,
@@ -299,34 +263,39 @@ export class WorkflowManager {
     });
   }
 
+  /** Content that differs from that of the newest version: known to the store by its numbers, or new. */
+  #add(workflow: AnyWorkflow, plan: CompiledPlan): WorkflowVersion {
+    const { workflowId } = plan;
+    const list = this.#lists.get(workflowId);
+    const known = (this.#numbers?.numbersOf(plan) ?? []).filter((version) => list?.has(version) !== true);
+    if (known.length === 0) return this.#append(workflow, plan, undefined);
+    let newest: WorkflowVersion | undefined;
+    for (const version of known) newest = this.#put(workflow, plan, version, undefined);
+    return newest as WorkflowVersion;
+  }
+
   #append(workflow: AnyWorkflow, plan: CompiledPlan, rollbackOf: number | undefined): WorkflowVersion {
-    const { workflowId, name } = plan;
+    const { workflowId } = plan;
     this.#admit(workflow);
-    const entry = this.#entries.get(workflowId) ?? {
-      versions: [],
-      first: this.#nextVersion.get(workflowId) ?? 1,
-      byWorkflow: new WeakMap(),
-    };
-    const count = entry.versions.length;
-    if (count >= VERSIONS_MAX)
-      throw refuse('LIMIT_EXCEEDED', {
-        at: `workflow ${JSON.stringify(workflowId)}`,
-        found: `${count} versions`,
-        allowed: `at most ${VERSIONS_MAX}`,
-      });
-    const version = Object.freeze({
-      workflowId,
-      name,
-      version: entry.first + count,
-      workflow: workflow as OpenWorkflow,
-      rollbackOf,
-      plan,
-    });
-    entry.versions.push(version);
-    entry.byWorkflow.set(workflow, version);
-    this.#entries.set(workflowId, entry);
+    const last = this.#lists.get(workflowId)?.newest.version ?? this.#deleted.get(workflowId) ?? 0;
+    const version = Math.max(last, this.#numbers?.lastOf(workflowId) ?? 0) + 1;
+    const added = this.#put(workflow, plan, version, rollbackOf);
+    this.#numbers?.add(plan, version);
+    return added;
+  }
+
+  #put(
+    workflow: AnyWorkflow,
+    plan: CompiledPlan,
+    version: number,
+    rollbackOf: number | undefined,
+  ): WorkflowVersion {
+    const { workflowId, name } = plan;
+    const list = this.#lists.get(workflowId) ?? new VersionList(workflowId);
+    list.checkRoom();
     workflow.seal(plan.tasks);
-    return version;
+    this.#lists.set(workflowId, list);
+    return list.put({ workflowId, name, version, workflow: workflow as OpenWorkflow, rollbackOf, plan });
   }
 }
 

@@ -1,0 +1,107 @@
+/**
+ * The versions of one workflow that are registered here.
+ *
+ * Owns: the versions, by number. Who may call it: the workflow manager.
+ *
+ * VL1  A number stands for one content; only the object that stands for the version can be another one.
+ * VL2  The newest version is the one with the highest number, in whatever order they came.
+ */
+import { describeName } from '../../base/values.ts';
+import { refuse } from '../../model/errors.ts';
+import type { CompiledPlan } from '../../model/plan.ts';
+import type { AnyWorkflow, OpenWorkflow } from '../../model/workflow.ts';
+
+/** One version of a workflow. It never changes. */
+export interface RegisteredWorkflow {
+  readonly workflowId: string;
+  readonly name: string;
+  /** From 1, in the order in which they were registered for the first time. */
+  readonly version: number;
+  /** The definition; `draft()` makes an editable copy. */
+  readonly workflow: OpenWorkflow;
+  /** The version whose content it took over, when it is a rollback. */
+  readonly rollbackOf: number | undefined;
+}
+
+/** @internal A version with the plan that its runs share. */
+export interface WorkflowVersion extends RegisteredWorkflow {
+  readonly plan: CompiledPlan;
+}
+
+/** How many versions of one workflow are kept. */
+export const VERSIONS_MAX = 10_000;
+
+export class VersionList {
+  readonly #workflowId: string;
+  readonly #byNumber = new Map<number, WorkflowVersion>();
+  readonly #byWorkflow = new WeakMap<AnyWorkflow, WorkflowVersion>();
+  #newest: WorkflowVersion | undefined;
+
+  constructor(workflowId: string) {
+    this.#workflowId = workflowId;
+  }
+
+  /** The version with the highest number. */
+  get newest(): WorkflowVersion {
+    return this.#newest as WorkflowVersion;
+  }
+
+  /** The version for which this very object stands. */
+  of(workflow: AnyWorkflow): WorkflowVersion | undefined {
+    return this.#byWorkflow.get(workflow);
+  }
+
+  has(version: number): boolean {
+    return this.#byNumber.has(version);
+  }
+
+  /** All, by number. */
+  all(): readonly WorkflowVersion[] {
+    return [...this.#byNumber.values()].sort((a, b) => a.version - b.version);
+  }
+
+  /**
+   * A version; the newest when no number is given.
+   * @throws OrchestratorError `WORKFLOW_NOT_FOUND`
+   */
+  get(version?: number): WorkflowVersion {
+    const found = version === undefined ? this.#newest : this.#byNumber.get(version);
+    if (found !== undefined) return found;
+    throw refuse('WORKFLOW_NOT_FOUND', {
+      at: `workflow ${JSON.stringify(this.#workflowId)}`,
+      found: `the version ${describeName(version)}`,
+      allowed: spans(this.all().map((known) => known.version)),
+    });
+  }
+
+  /** @throws OrchestratorError `LIMIT_EXCEEDED` */
+  checkRoom(): void {
+    if (this.#byNumber.size < VERSIONS_MAX) return;
+    throw refuse('LIMIT_EXCEEDED', {
+      at: `workflow ${JSON.stringify(this.#workflowId)}`,
+      found: `${this.#byNumber.size} versions`,
+      allowed: `at most ${VERSIONS_MAX}`,
+    });
+  }
+
+  /** Adds a version, or lets another object stand for one that is there. */
+  put(given: WorkflowVersion): WorkflowVersion {
+    const version = Object.freeze(given);
+    this.#byNumber.set(version.version, version);
+    this.#byWorkflow.set(version.workflow, version);
+    if (this.#newest === undefined || version.version >= this.#newest.version) this.#newest = version;
+    return version;
+  }
+}
+
+/** Numbers as a reader would say them: `1 to 3, 5`. */
+function spans(numbers: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < numbers.length; ) {
+    let end = i;
+    while (numbers[end + 1] === (numbers[end] as number) + 1) end++;
+    parts.push(i === end ? `${numbers[i]}` : `${numbers[i]} to ${numbers[end]}`);
+    i = end + 1;
+  }
+  return parts.join(', ');
+}
