@@ -6,6 +6,8 @@ const doors = [
   'testing',
   'managers',
   'file-logger',
+  'sqlite',
+  'sqlite-thread',
   'worker',
   'worker-process',
 ];

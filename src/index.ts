@@ -14,6 +14,7 @@ export type {
   RunEvent,
   RunEventType,
   RunFailed,
+  RunMoved,
   RunPaused,
   RunResumed,
   RunStarted,
@@ -92,13 +93,14 @@ export type {
   TaskRef,
 } from './managers/scheduling/task-record.ts';
 export type { TaskScheduler } from './managers/scheduling/task-scheduler.ts';
+export type { MovedRuns, MoveOptions, RolledBack, RunMove } from './managers/workflows/run-move.ts';
 export type { RegisteredWorkflow } from './managers/workflows/version-list.ts';
 export type {
   WorkflowChange,
   WorkflowManager,
-  WorkflowManagerParts,
   WorkflowValidation,
 } from './managers/workflows/workflow-manager.ts';
+export type { WorkflowManagerParts } from './managers/workflows/workflow-manager-parts.ts';
 export type { Duration } from './model/checks.ts';
 export { defineWorkflow, type NoDependencies, type TaskOf, task, taskFor } from './model/define.ts';
 export {
@@ -180,6 +182,7 @@ export type {
   DependencyView,
   FieldChange,
   TaskChange,
+  VersionDiff,
   WorkflowDiff,
 } from './model/workflow-diff.ts';
 export type { ExplainedTask, Explanation, StartStep, UnmetDependency } from './orchestrator/explanation.ts';

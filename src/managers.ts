@@ -48,5 +48,6 @@ export { ResourceManager } from './managers/resources/resource-manager.ts';
 export type { ResourceManagerOptions } from './managers/resources/stand-alone.ts';
 export type { TaskSchedulerOptions } from './managers/scheduling/scheduler-parts.ts';
 export { TaskScheduler } from './managers/scheduling/task-scheduler.ts';
-export { WorkflowManager, type WorkflowManagerParts } from './managers/workflows/workflow-manager.ts';
+export { WorkflowManager } from './managers/workflows/workflow-manager.ts';
+export type { WorkflowManagerParts } from './managers/workflows/workflow-manager-parts.ts';
 export type { CompiledPlan } from './model/plan.ts';

@@ -24,6 +24,12 @@ export type Primitive = undefined | null | boolean | number | bigint | string;
 
 type Getter = (this: unknown) => unknown;
 
+/** The constructor of a kind of typed arrays. */
+interface TypedArrayKind {
+  new (source: ArrayLike<unknown> | ArrayBuffer): object;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 /** How far a chain of prototypes is followed: a proxy could make it endless. */
 const LONGEST_CHAIN = 100;
 
@@ -37,7 +43,7 @@ const getSetSize = getterOf(Set.prototype, 'size');
 const getTime: Getter = Date.prototype.getTime;
 
 /** Constructors by their name, as the built-in tag of a typed array gives it; newer engines have more. */
-const typedArrays = new Map<string, new (source: ArrayLike<unknown>) => object>();
+const typedArrays = new Map<string, TypedArrayKind>();
 for (const name of ['Int8', 'Uint8', 'Uint8Clamped', 'Int16', 'Uint16', 'Int32', 'Uint32']) {
   registerTypedArray(`${name}Array`);
 }
@@ -47,7 +53,7 @@ for (const name of ['Float16', 'Float32', 'Float64', 'BigInt64', 'BigUint64']) {
 
 function registerTypedArray(name: string): void {
   const found = (globalThis as Record<string, unknown>)[name];
-  if (typeof found === 'function') typedArrays.set(name, found as new (source: ArrayLike<unknown>) => object);
+  if (typeof found === 'function') typedArrays.set(name, found as TypedArrayKind);
 }
 
 /** The getter of a built-in accessor. */
@@ -196,6 +202,16 @@ export function sizeOf(value: object, kind: 'map' | 'set'): number {
  */
 export function typedArrayName(value: object): string {
   return Reflect.apply(getTypedArrayName, value, []) as string;
+}
+
+/**
+ * A typed array of the named kind that shows all of a buffer; undefined when this engine knows no such kind, or when
+ * the buffer ends within an item.
+ */
+export function typedArrayOver(name: string, buffer: ArrayBuffer): object | undefined {
+  const Kind = typedArrays.get(name);
+  if (Kind === undefined || buffer.byteLength % Kind.BYTES_PER_ELEMENT > 0) return undefined;
+  return new Kind(buffer);
 }
 
 /**

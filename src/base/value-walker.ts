@@ -57,13 +57,13 @@ interface Seen {
   height: number;
 }
 
-type LookupGetter = (this: unknown, key: PropertyKey) => unknown;
+export type LookupGetter = (this: unknown, key: PropertyKey) => unknown;
 
 /**
  * Finds a getter without calling it, several times faster than a property descriptor does. It is a part of
  * the language's annex for browsers, hence the replacement for an engine that was stripped of it.
  */
-const lookupGetter: LookupGetter =
+export const lookupGetter: LookupGetter =
   (Object.prototype as { __lookupGetter__?: LookupGetter }).__lookupGetter__ ??
   function slowLookup(this: unknown, key: PropertyKey): unknown {
     return Object.getOwnPropertyDescriptor(this, key)?.get;

@@ -29,6 +29,14 @@ export interface StartTask extends Timed {
   readonly type: 'StartTask';
   readonly path: TaskPath;
 }
+/** Runs the body of an attempt again that was under way when the process ended; given when all its needs were taken. */
+export interface RestartTask extends Timed {
+  readonly type: 'RestartTask';
+  readonly path: TaskPath;
+  readonly attempt: number;
+  /** How often a task may be started again; one more fails it for good. */
+  readonly maxRestarts: number;
+}
 export interface ReportSuccess extends Timed {
   readonly type: 'ReportSuccess';
   readonly path: TaskPath;
@@ -95,6 +103,13 @@ export interface PauseRun extends Timed {
 export interface ResumeRun extends Timed {
   readonly type: 'ResumeRun';
 }
+/** Goes on with another version, or lets some tasks begin anew. */
+export interface MoveRun extends Timed {
+  readonly type: 'MoveRun';
+  readonly workflowVersion: number;
+  /** Tasks that are to begin anew although they have not changed. */
+  readonly again: readonly TaskPath[];
+}
 export interface SetPriority extends Timed {
   readonly type: 'SetPriority';
   readonly path: TaskPath;
@@ -130,6 +145,7 @@ export interface FinishRun extends Timed {
 export type RunCommand =
   | StartRun
   | StartTask
+  | RestartTask
   | ReportSuccess
   | ReportFailure
   | StopTask
@@ -141,6 +157,7 @@ export type RunCommand =
   | CancelRun
   | PauseRun
   | ResumeRun
+  | MoveRun
   | SetPriority
   | OpenScope
   | SkipTask

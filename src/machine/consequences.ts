@@ -9,6 +9,7 @@
  */
 import type { RunCommand } from './commands.ts';
 import type { RunEvent } from './events.ts';
+import { holdsBack } from './move.ts';
 import { pathIn, type RunState, type ScopeState } from './state.ts';
 import { CREATED } from './transitions.ts';
 
@@ -23,6 +24,8 @@ export function consequencesOf(state: RunState, event: RunEvent): readonly RunCo
     case 'TaskCancelled':
     case 'TaskSkipped':
       return cascade(state, event);
+    case 'RunMoved':
+      return cutOff(state, event.at);
     case 'ScopeOpened':
       // A plan without tasks has nothing to wait for.
       return state.scopeByPrefix.get(event.path)?.open === 0
@@ -55,6 +58,15 @@ function cascade(
     commands.push({ type: 'HaltRun', at: event.at, reason: event.failure });
   }
   return closing(state, event, commands);
+}
+
+/** After a move: what is new, or begins anew, below a task that had ended in a way that lets nothing start. */
+function cutOff(state: RunState, at: number): readonly RunCommand[] {
+  const scope = state.scopes[0] as ScopeState;
+  const commands: RunCommand[] = [];
+  for (let i = 0; i < scope.plan.size; i++)
+    if (holdsBack(scope, i)) skipDependents(scope, i, pathIn(scope, i), at, commands);
+  return commands;
 }
 
 function skipDependents(

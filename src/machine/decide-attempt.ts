@@ -10,8 +10,9 @@
  * A4  A task that has not started may only do so when its dependencies let it, its condition said yes, and the
  *     run is neither paused, halted nor cancelled.
  * A5  A task whose child scopes are open has no body: nothing is reported of it, and they complete it.
+ * A6  What a process left under way is started again as the same attempt, and counted apart: not without an end.
  */
-import type { TaskFailure } from '../model/failure.ts';
+import { deadLetterFailure, type TaskFailure } from '../model/failure.ts';
 import { nextDelayMs } from '../model/retry-policy.ts';
 import type { AnyTask } from '../model/task.ts';
 import type {
@@ -20,6 +21,7 @@ import type {
   Refusal,
   ReportFailure,
   ReportSuccess,
+  RestartTask,
   StartTask,
   StopTask,
 } from './commands.ts';
@@ -34,6 +36,7 @@ const NOTHING: readonly RunEvent[] = [];
 /** The commands that are judged here. */
 export type AttemptCommand =
   | StartTask
+  | RestartTask
   | ReportSuccess
   | ReportFailure
   | StopTask
@@ -50,6 +53,8 @@ export function decideAttempt(
   switch (command.type) {
     case 'StartTask':
       return startTask(state, scope, index, command);
+    case 'RestartTask':
+      return restartTask(state, scope, index, command);
     case 'ReportSuccess':
       return reportSuccess(state, scope, index, command);
     case 'ReportFailure':
@@ -95,6 +100,19 @@ function startTask(state: RunState, scope: ScopeState, index: number, command: S
       ...(deadlineAt === undefined ? undefined : { deadlineAt }),
     },
   ];
+}
+
+function restartTask(state: RunState, scope: ScopeState, index: number, command: RestartTask): Decision {
+  const { at, path, attempt, maxRestarts } = command;
+  const refusal = stale(scope, index, attempt);
+  if (refusal !== undefined) return refusal;
+  const details = peekDetails(scope, index);
+  if (details?.stop !== undefined) return illegal(scope, index, 'be started again: it was told to stop');
+  const before = details?.restarts ?? 0;
+  const about = { runId: state.runId, seq: state.seq + 1, at, path, attempt };
+  if (before >= maxRestarts)
+    return { type: 'TaskFailed', ...about, failure: deadLetterFailure(path, before + 1, maxRestarts) };
+  return { type: 'TaskRestarted', ...about, restart: before + 1 };
 }
 
 /** Why a report on an attempt does not count, if so. */
@@ -212,15 +230,16 @@ function failAttempt(
   const seq = state.seq + 1;
   const mark = abandoned ? { abandoned } : undefined;
   const policy = (scope.plan.tasks[index] as AnyTask).policies.retry;
+  const counted = attempt - (peekDetails(scope, index)?.earlierAttempts ?? 0);
   const again =
     policy !== undefined &&
     retry &&
     failure.retryable !== false &&
-    attempt < policy.maxAttempts &&
+    counted < policy.maxAttempts &&
     !state.halted &&
     state.cancelReason === undefined;
   if (!again) return [{ type: 'TaskFailed', runId, seq, at, path, attempt, failure, ...mark }];
-  const dueAt = at + nextDelayMs(policy, attempt, random);
+  const dueAt = at + nextDelayMs(policy, counted, random);
   return [{ type: 'TaskRetryScheduled', runId, seq, at, path, attempt, failure, dueAt, ...mark }];
 }
 

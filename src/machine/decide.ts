@@ -14,6 +14,7 @@ import { decideRun } from './decide-run.ts';
 import { decideScope } from './decide-scope.ts';
 import { decideTask, type TaskCommand } from './decide-task.ts';
 import type { Decision } from './decision.ts';
+import { decideMove } from './move.ts';
 import { locate, type RunState } from './state.ts';
 
 /** Judges one command on one state. */
@@ -31,6 +32,8 @@ export function decide(state: RunState, command: RunCommand): Decision {
     case 'HaltRun':
     case 'FinishRun':
       return decideRun(state, command);
+    case 'MoveRun':
+      return decideMove(state, command);
     case 'OpenScope':
     case 'CloseScope':
       return decideScope(state, command);

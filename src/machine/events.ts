@@ -62,6 +62,18 @@ export interface RunResumed extends Fact<'RunResumed'> {}
 export interface RunCancelRequested extends Fact<'RunCancelRequested'> {
   readonly reason: TaskFailure;
 }
+/** It goes on with another version of its workflow: what is not named here stands as it stood. */
+export interface RunMoved extends Fact<'RunMoved'> {
+  readonly workflowVersion: number;
+  /** The version that it leaves. */
+  readonly fromVersion: number;
+  /** Tasks of both versions that had begun and begin anew: they, or something that they depend on, have changed. */
+  readonly again: readonly TaskPath[];
+  /** Tasks that only the new version has. */
+  readonly added: readonly TaskPath[];
+  /** Tasks that only the old one had; whatever was known of them is gone. */
+  readonly removed: readonly TaskPath[];
+}
 /** The last event: all tasks have ended, and none failed in a way that fails the run. */
 export interface RunCompleted extends Fact<'RunCompleted'> {}
 /** The last event: all tasks have ended, and at least one failed, or was cancelled by itself. */
@@ -80,6 +92,14 @@ export interface TaskStarted extends AttemptFact<'TaskStarted'> {
   readonly timeoutAt?: number;
   /** When the task as a whole runs out of time, if it has a limit. */
   readonly deadlineAt?: number;
+}
+/**
+ * The process ended while the attempt was under way, and another one starts its body again: once this is durable.
+ * Each start of a body stands in the log, as this or as `TaskStarted`.
+ */
+export interface TaskRestarted extends AttemptFact<'TaskRestarted'> {
+  /** How often that has happened to the task, all its attempts counted together: from 1. */
+  readonly restart: number;
 }
 /** The body ended well; dependents see this output, now and after any recovery. */
 export interface TaskCompleted extends AttemptFact<'TaskCompleted'> {
@@ -142,10 +162,12 @@ export type RunEvent =
   | RunPaused
   | RunResumed
   | RunCancelRequested
+  | RunMoved
   | RunCompleted
   | RunFailed
   | RunCancelled
   | TaskStarted
+  | TaskRestarted
   | TaskCompleted
   | TaskFailed
   | TaskRetryScheduled
@@ -168,10 +190,12 @@ export const EVENT_SCHEMA_VERSIONS: Readonly<Record<RunEventType, number>> = {
   RunPaused: 1,
   RunResumed: 1,
   RunCancelRequested: 1,
+  RunMoved: 1,
   RunCompleted: 1,
   RunFailed: 1,
   RunCancelled: 1,
   TaskStarted: 1,
+  TaskRestarted: 1,
   TaskCompleted: 1,
   TaskFailed: 1,
   TaskRetryScheduled: 1,

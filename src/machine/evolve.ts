@@ -15,12 +15,15 @@ import { anchorOf } from './decide-scope.ts';
 import type {
   RunCreated,
   RunEvent,
+  RunMoved,
   ScopeClosed,
   ScopeOpened,
   TaskCancelled,
   TaskFailed,
+  TaskRestarted,
   TaskStarted,
 } from './events.ts';
+import { carryOutMove, planOfVersion } from './move.ts';
 import { spreadPriority } from './priorities.ts';
 import { createScope, detailsOf, locate, peekDetails, type RunState, type ScopeState } from './state.ts';
 import { isLegal, type MovingEventType, statusName, targetOf } from './transitions.ts';
@@ -34,6 +37,9 @@ export function evolve(state: RunState, event: RunEvent): void {
   switch (event.type) {
     case 'TaskStarted':
       start(state, event);
+      break;
+    case 'TaskRestarted':
+      restart(state, event);
       break;
     case 'TaskCompleted': {
       const scope = move(state, event);
@@ -101,6 +107,9 @@ function evolveRun(state: RunState, event: RunLevelEvent): void {
     case 'RunPaused':
       state.status = 'paused';
       break;
+    case 'RunMoved':
+      moveRun(state, event);
+      break;
     case 'RunCancelRequested':
       state.cancelReason = event.reason;
       break;
@@ -122,6 +131,19 @@ function create(state: RunState, event: RunCreated): void {
   state.priority = event.priority;
   state.key = event.key;
   state.createdAt = event.at;
+}
+
+function moveRun(state: RunState, event: RunMoved): void {
+  const plan = planOfVersion(state, event.workflowVersion);
+  if (plan !== undefined) {
+    carryOutMove(state, event, plan);
+    return;
+  }
+  throw new OrchestratorError(
+    'WORKFLOW_NOT_FOUND',
+    `run ${event.runId}: event ${event.seq} moves it to version ${event.workflowVersion} of workflow ${JSON.stringify(state.plan.workflowId)}, which is not registered here`,
+    { details: { runId: event.runId, seq: event.seq, workflowVersion: event.workflowVersion } },
+  );
 }
 
 function finish(state: RunState, event: RunEvent, status: 'completed' | 'failed' | 'cancelled'): void {
@@ -161,6 +183,18 @@ function start(state: RunState, event: TaskStarted): void {
   if (event.deadlineAt !== undefined) detailsOf(scope, index).deadlineAt = event.deadlineAt;
   const details = peekDetails(scope, index);
   if (details !== undefined) details.dueAt = undefined;
+}
+
+function restart(state: RunState, event: TaskRestarted): void {
+  find(state, event);
+  const scope = state.cursorScope;
+  const index = state.cursorIndex;
+  if (event.attempt !== scope.attempts[index])
+    throw impossible(event, `its last attempt was ${scope.attempts[index]}`);
+  const before = peekDetails(scope, index)?.restarts ?? 0;
+  if (event.restart !== before + 1) throw impossible(event, `it was started again ${before} times`);
+  move(state, event);
+  detailsOf(scope, index).restarts = event.restart;
 }
 
 function fail(state: RunState, event: TaskFailed): void {

@@ -3,7 +3,7 @@
  *
  * Who may make them: `react`. Who carries them out: the run loop.
  *
- * N1  `Schedule`, `Release`, `Reprioritise`, `Hold` and `Unhold` are carried out at once, in memory, before the append.
+ * N1  `Schedule`, `Release`, `Reprioritise`, `Replan`, `Hold` and `Unhold` are carried out at once, in memory, before the append.
  * N2  All others are carried out after the event is durable, in the order of `seq`.
  * N3  What every task brings about is handed over by a method of its own, so that no object is made for it.
  */
@@ -49,6 +49,10 @@ export interface EvaluateCondition extends AboutTask {
 export interface Reprioritise extends AboutTask {
   readonly type: 'Reprioritise';
 }
+/** The run has another plan: tickets find their new places, and what waits is scheduled anew behind this. */
+export interface Replan {
+  readonly type: 'Replan';
+}
 /** Start nothing of this run until `Unhold`. */
 export interface Hold {
   readonly type: 'Hold';
@@ -69,6 +73,7 @@ export type Instruction =
   | RetryAt
   | EvaluateCondition
   | Reprioritise
+  | Replan
   | Hold
   | Unhold
   | EndRun;

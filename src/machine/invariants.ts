@@ -6,6 +6,7 @@
  * The list of violations is empty for a sound state; each entry names the invariant that is broken:
  *
  * I1   a task in progress, retrying or completed had all its dependencies' ends
+ * I2   a task was started again only if it has started
  * I4   attempts are counted from 1 and only by tasks that have started
  * I10  in a run that has not ended something can still happen
  * I11  a run has ended if and only if all its tasks have
@@ -56,9 +57,11 @@ function checkTask(scope: ScopeState, index: number, status: number, broken: str
     broken.push(`N1: task "${id}" counts ${scope.unmet[index]} unmet dependencies, a recount gives ${unmet}`);
   const started = status === IN_PROGRESS || status === RETRYING || status === COMPLETED;
   if (started && unmet !== 0) broken.push(`I1: task "${id}" has started before ${unmet} of its dependencies`);
-  const attempts = scope.attempts[index] as number;
+  const attempts = (scope.attempts[index] as number) - (peekDetails(scope, index)?.earlierAttempts ?? 0);
   if (started !== attempts > 0 && status !== FAILED && status !== CANCELLED)
     broken.push(`I4: task "${id}" has made ${attempts} attempts`);
+  if (peekDetails(scope, index)?.restarts !== undefined && scope.attempts[index] === 0)
+    broken.push(`I2: task "${id}" was started again, and has not started`);
   if (status === RETRYING && peekDetails(scope, index)?.dueAt === undefined)
     broken.push(`I10: task "${id}" waits for an attempt that has no time`);
 }

@@ -27,6 +27,9 @@ export function react(state: RunState, event: RunEvent, out: InstructionSink): v
     case 'RunResumed':
       out.push({ type: 'Unhold' });
       return;
+    case 'RunMoved':
+      scheduleMoved(state, out);
+      return;
     case 'RunCompleted':
     case 'RunFailed':
     case 'RunCancelled':
@@ -54,6 +57,7 @@ type TaskEvent = Exclude<
       | 'RunPaused'
       | 'RunResumed'
       | 'RunCancelRequested'
+      | 'RunMoved'
       | 'RunCompleted'
       | 'RunFailed'
       | 'RunCancelled'
@@ -69,6 +73,7 @@ function reactToTask(state: RunState, event: TaskEvent, out: InstructionSink): v
   const index = state.cursorIndex;
   switch (event.type) {
     case 'TaskStarted':
+    case 'TaskRestarted':
       out.dispatch(scope, index, event.attempt);
       return;
     case 'TaskCompleted':
@@ -104,6 +109,14 @@ function reactToTask(state: RunState, event: TaskEvent, out: InstructionSink): v
 
 function scheduleRoots(state: RunState, scope: ScopeState, out: InstructionSink): void {
   for (let i = 0; i < scope.plan.size; i++) if (scope.unmet[i] === 0) ready(state, scope, i, out);
+}
+
+/** Schedules by the new plan what waited by the old one, and what the move has made ready. */
+function scheduleMoved(state: RunState, out: InstructionSink): void {
+  out.push({ type: 'Replan' });
+  const scope = state.scopes[0] as ScopeState;
+  for (let i = 0; i < scope.plan.size; i++)
+    if (scope.status[i] !== IN_PROGRESS) resumeTask(state, scope, i, out);
 }
 
 /** Schedules the dependents that waited for this task last; each is met here by the event that freed it. */

@@ -10,7 +10,7 @@ import { OrchestratorError } from '../model/errors.ts';
 import type { CompiledPlan } from '../model/plan.ts';
 import { EVENT_SCHEMA_VERSIONS, type RunEvent, type RunEventType } from './events.ts';
 import { evolve } from './evolve.ts';
-import { initialState, type RunState } from './state.ts';
+import { initialState, type PlanOf, type RunState } from './state.ts';
 
 /** An event as a store returns it. */
 export interface StoredEvent {
@@ -46,8 +46,13 @@ export function upcast(record: StoredEvent, upcasters = UPCASTERS): RunEvent {
 }
 
 /** The state after a log, read from its beginning. */
-export function replay(runId: string, plan: CompiledPlan, records: Iterable<StoredEvent>): RunState {
-  const state = initialState(runId, plan);
+export function replay(
+  runId: string,
+  plan: CompiledPlan,
+  records: Iterable<StoredEvent>,
+  planOf?: PlanOf,
+): RunState {
+  const state = initialState(runId, plan, planOf);
   for (const record of records) evolve(state, upcast(record));
   return state;
 }

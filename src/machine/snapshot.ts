@@ -18,6 +18,7 @@ import {
   createScope,
   detailsOf,
   initialState,
+  type PlanOf,
   type RunState,
   type ScopeState,
   type StopState,
@@ -34,6 +35,8 @@ interface DetailsSnapshot {
   readonly condition?: boolean | undefined;
   readonly deadlineAt?: number | undefined;
   readonly dueAt?: number | undefined;
+  readonly earlierAttempts?: number | undefined;
+  readonly restarts?: number | undefined;
   readonly priority?: number | undefined;
   readonly openScopes: number;
   readonly scopeOutputs?: readonly { readonly suffix: string; readonly outputs: unknown }[] | undefined;
@@ -124,7 +127,8 @@ function snapshotOfScope(scope: ScopeState): ScopeSnapshot {
 /**
  * The state that a snapshot was made of.
  *
- * @param plan - that of the run; another one than the snapshot was made with is refused
+ * @param plan - that of the version that the run was started with
+ * @param planOf - gives that of a version that it was moved to; a snapshot made with yet another plan is refused
  * @param guard - gives input and outputs as they are to be kept; `at` says which
  * @throws OrchestratorError `CHECKPOINT_INVALID`
  */
@@ -132,9 +136,10 @@ export function restore(
   given: unknown,
   plan: CompiledPlan,
   guard: (value: unknown, at: string) => unknown = (value) => value,
+  planOf?: PlanOf,
 ): RunState {
-  const snapshot = checked(given, plan);
-  const state = initialState(snapshot.runId, plan);
+  const snapshot = checked(given, plan, planOf);
+  const state = initialState(snapshot.runId, planIn(snapshot, plan, planOf), planOf);
   const { seq, status, workflowVersion, priority, key, createdAt, finishedAt } = snapshot;
   const { cancelReason, failedPath, failure, halted, haltedPath } = snapshot;
   Object.assign(state, { seq, status, workflowVersion, priority, key, createdAt, finishedAt });
@@ -152,7 +157,17 @@ export function restore(
   return state;
 }
 
-function checked(given: unknown, plan: CompiledPlan): StateSnapshot {
+/** The plan of the version that the run had when the snapshot was made. */
+function planIn(
+  { workflowVersion, plan: mark }: StateSnapshot,
+  plan: CompiledPlan,
+  planOf?: PlanOf,
+): CompiledPlan {
+  if (mark === planMark(plan)) return plan;
+  return planOf?.(plan.workflowId, workflowVersion) ?? plan;
+}
+
+function checked(given: unknown, plan: CompiledPlan, planOf: PlanOf | undefined): StateSnapshot {
   let isWhole: boolean;
   let version: unknown;
   try {
@@ -166,7 +181,7 @@ function checked(given: unknown, plan: CompiledPlan): StateSnapshot {
     throw invalid(`its version is ${String(version)}, this release knows ${SNAPSHOT_VERSION}`);
   if (!isWhole) throw invalid('it is damaged: its content does not fit its digest');
   const snapshot = given as StateSnapshot;
-  if (snapshot.plan !== planMark(plan))
+  if (snapshot.plan !== planMark(planIn(snapshot, plan, planOf)))
     throw invalid(`it was made with another definition of workflow ${JSON.stringify(plan.workflowId)}`);
   return snapshot;
 }

@@ -59,6 +59,10 @@ export interface TaskDetails {
   deadlineAt: number | undefined;
   /** When its next attempt may start. */
   dueAt: number | undefined;
+  /** Attempts that it had made when it began anew in another version; its policies do not count them. */
+  earlierAttempts: number | undefined;
+  /** How often the process ended under one of its attempts, and it was started again. */
+  restarts: number | undefined;
   /** Its own priority, if it was changed while the run went on. */
   priority: number | undefined;
   /** The child scopes that it has opened and that have not been folded. */
@@ -67,10 +71,16 @@ export interface TaskDetails {
   scopeOutputs: Map<string, unknown> | undefined;
 }
 
+/** The plan of a version of a workflow; `undefined` for one that is not known. */
+export type PlanOf = (workflowId: string, version: number) => CompiledPlan | undefined;
+
 /** One run. */
 export interface RunState {
   readonly runId: string;
-  readonly plan: CompiledPlan;
+  /** That of its version; a move puts another one in its place. */
+  plan: CompiledPlan;
+  /** Gives the plans of versions that it is moved to. */
+  readonly planOf: PlanOf;
   status: RunStatus;
   workflowVersion: number;
   input: unknown;
@@ -98,12 +108,16 @@ export interface RunState {
 
 const NO_SCOPES: ReadonlyMap<string, ScopeState> = new Map();
 
+/** Where no run is ever moved. */
+const NO_PLANS: PlanOf = () => undefined;
+
 /** The state of a run before its first event. */
-export function initialState(runId: string, plan: CompiledPlan): RunState {
+export function initialState(runId: string, plan: CompiledPlan, planOf: PlanOf = NO_PLANS): RunState {
   const root = createScope(plan, '', 0, undefined, -1);
   return {
     runId,
     plan,
+    planOf,
     status: 'created',
     workflowVersion: 0,
     input: undefined,
@@ -139,6 +153,8 @@ export function detailsOf(scope: ScopeState, index: number): TaskDetails {
       condition: undefined,
       deadlineAt: undefined,
       dueAt: undefined,
+      earlierAttempts: undefined,
+      restarts: undefined,
       priority: undefined,
       openScopes: 0,
       scopeOutputs: undefined,

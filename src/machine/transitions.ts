@@ -33,6 +33,7 @@ const NAMES: readonly TaskStatus[] = [
 /** The events that move a task from one status to another. */
 export type MovingEventType =
   | 'TaskStarted'
+  | 'TaskRestarted'
   | 'TaskCompleted'
   | 'TaskFailed'
   | 'TaskRetryScheduled'
@@ -42,6 +43,7 @@ export type MovingEventType =
 /** For each event: the status that it leads to, and the set (as bits) of those that it may come from. */
 const MOVES: Readonly<Record<MovingEventType, { readonly to: StatusCode; readonly from: number }>> = {
   TaskStarted: { to: IN_PROGRESS, from: (1 << CREATED) | (1 << RETRYING) },
+  TaskRestarted: { to: IN_PROGRESS, from: 1 << IN_PROGRESS },
   TaskCompleted: { to: COMPLETED, from: 1 << IN_PROGRESS },
   TaskRetryScheduled: { to: RETRYING, from: 1 << IN_PROGRESS },
   // From created: the `when` predicate threw. From retrying: the whole time of the task was over.

@@ -124,6 +124,10 @@ export const ERROR_CODES = {
     'See `details.failures`; `details.outputs` has what succeeded.',
   ),
   RUN_CANCELLED: entry('The run was cancelled.', 'The reason is the `cause`.'),
+  RUN_MOVE_REFUSED: entry(
+    'A run cannot go on with another version as it stands.',
+    'Wait until the tasks that the message names have ended, or cancel them.',
+  ),
   RUN_RELEASED: entry('The run was released, so its log is gone.', 'Read what you need before `release()`.'),
   SELF_WAIT: entry(
     'A handler waits for the run that it is a part of, which could never end.',
@@ -141,6 +145,10 @@ export const ERROR_CODES = {
     'A task took longer than its time limit.',
     'Raise the limit, or make the task faster.',
     true,
+  ),
+  TASK_DEAD_LETTER: entry(
+    'The process ended too often while a task was in progress.',
+    'Find out whether the task ends the process, and retry the run; `maxRestarts` says how often is too often.',
   ),
   TASK_CANCELLED: entry('A task was cancelled.', 'The reason is the `cause`.'),
   ATTEMPT_STALE: entry(

@@ -74,6 +74,7 @@ function exportPolicies({ policies }: AnyTask, data: Written<TaskData>, at: stri
   if (policies.timeoutMs !== undefined) data.timeout = policies.timeoutMs;
   if (policies.totalTimeoutMs !== undefined) data.totalTimeout = policies.totalTimeoutMs;
   if (policies.heartbeatMs !== undefined) data.heartbeatTimeout = policies.heartbeatMs;
+  if (policies.maxRestarts !== undefined) data.maxRestarts = policies.maxRestarts;
   if (policies.tags.length > 0) data.tags = [...policies.tags];
   if (Object.keys(policies.metadata).length > 0)
     data.metadata = plainJson(policies.metadata, `${at}/metadata`) as Record<string, unknown>;

@@ -96,6 +96,17 @@ export function timeoutFailure(what: string, limitMs: number): TaskFailure {
   };
 }
 
+/** The failure of a task under which the process ended once too often. */
+export function deadLetterFailure(path: string, deaths: number, maxRestarts: number): TaskFailure {
+  const times = deaths === 1 ? 'once' : `${deaths} times`;
+  return {
+    name: 'OrchestratorError',
+    code: 'TASK_DEAD_LETTER',
+    message: `the process ended ${times} while task ${JSON.stringify(path)} was in progress; allowed: ${maxRestarts} restarts. Find out whether it ends the process, such as by memory or process.exit, then retry the run; a higher maxRestarts allows more.`,
+    retryable: false,
+  };
+}
+
 /** An error object again, for the one who waits: its `cause` chain and `code` are kept. */
 export function reviveFailure(failure: TaskFailure): Error {
   const cause = failure.cause === undefined ? undefined : { cause: reviveFailure(failure.cause) };

@@ -115,6 +115,11 @@ export interface HandlerContext<In = unknown, Deps = Readonly<Record<string, unk
   readonly dependencies: Deps;
   /** From 1; counts every try of this task. */
   readonly attempt: number;
+  /**
+   * How often the process ended while this task was in progress, so that it was started again, in all its attempts; 0 for
+   * never. More than 0 says that an earlier start may have done some of the work.
+   */
+  readonly restart: number;
   /** The same for every attempt of this task in this run: hand it to services that can tell repeats. */
   readonly idempotencyKey: string;
   /** Aborted when the attempt is cancelled or out of time; the reason says which. */

@@ -30,6 +30,20 @@ function isSameTask(a: AnyTask, b: AnyTask): boolean {
   );
 }
 
+/**
+ * Whether two definitions of a task do the same work, so that the output of one stands for that of the other: the same
+ * dependencies, the same handler in the same version, the same data. How it is scheduled, retried or described does not
+ * matter, and the source of functions is not compared.
+ */
+export function isSameWork(a: AnyTask, b: AnyTask): boolean {
+  if (a === b) return true;
+  if (!areSameDependencies(a.dependencySpecs, b.dependencySpecs)) return false;
+  if (a.handlerRef?.name !== b.handlerRef?.name || a.handlerRef?.version !== b.handlerRef?.version)
+    return false;
+  if ((a.policies.when === undefined) !== (b.policies.when === undefined)) return false;
+  return isSameValue(a.inputData, b.inputData);
+}
+
 function areSameDependencies(a: readonly DependencySpec[], b: readonly DependencySpec[]): boolean {
   if (a.length !== b.length) return false;
   for (let d = 0; d < a.length; d++) {

@@ -65,6 +65,11 @@ export interface TaskOptions<In, Out, Deps extends DependencyInput, Answer = boo
   readonly totalTimeout?: Duration | undefined;
   /** The longest time between two calls of `heartbeat()`. Default: none. */
   readonly heartbeatTimeout?: Duration | undefined;
+  /**
+   * How often it is started again after the process ended while it was in progress: 0 to 1,000. Once more fails it with
+   * `TASK_DEAD_LETTER`, whatever `retry` says. Default: that of `open`.
+   */
+  readonly maxRestarts?: number | undefined;
   /** Asked once, when all dependencies have ended; `false` skips the task, and dependents see `undefined`. */
   readonly when?: ((context: ConditionContext<In, DependencyOutputs<Deps>>) => Answer) | undefined;
   /** Labels for people and dashboards: at most 64. */
@@ -91,6 +96,7 @@ export const TASK_KEYS: ReadonlySet<string> = new Set([
   'timeout',
   'totalTimeout',
   'heartbeatTimeout',
+  'maxRestarts',
   'when',
   'tags',
   'metadata',

@@ -5,6 +5,7 @@ import {
   checkChoice,
   checkDuration,
   checkFunction,
+  checkInteger,
   checkRecord,
   checkTags,
   checkText,
@@ -29,6 +30,8 @@ export interface TaskPolicies {
   readonly timeoutMs: number | undefined;
   readonly totalTimeoutMs: number | undefined;
   readonly heartbeatMs: number | undefined;
+  /** `undefined`: as often as `open` says. */
+  readonly maxRestarts: number | undefined;
   readonly when: Condition<never, never> | undefined;
   /** `undefined`: where its handler says. */
   readonly runOn: RunOn | undefined;
@@ -48,12 +51,16 @@ export const NO_POLICIES: TaskPolicies = Object.freeze({
   timeoutMs: undefined,
   totalTimeoutMs: undefined,
   heartbeatMs: undefined,
+  maxRestarts: undefined,
   when: undefined,
   runOn: undefined,
   transfer: false,
   tags: Object.freeze([]),
   metadata: Object.freeze({}),
 });
+
+/** The greatest number of times that a task may be started again after deaths of the process. */
+export const MAX_RESTARTS_MAX = 1_000;
 
 const METADATA_BYTES_MAX = 65_536;
 
@@ -84,6 +91,10 @@ export function checkPolicies(options: AnyTaskOptions, at: string): TaskPolicies
     timeoutMs: duration('timeout'),
     totalTimeoutMs: duration('totalTimeout'),
     heartbeatMs: duration('heartbeatTimeout'),
+    maxRestarts:
+      options.maxRestarts === undefined
+        ? undefined
+        : checkInteger(options.maxRestarts, `${at}/maxRestarts`, 0, MAX_RESTARTS_MAX),
     when:
       options.when === undefined
         ? undefined

@@ -24,6 +24,7 @@ export function taskFields({ priority, inputData, handlerRef, policies }: AnyTas
     heartbeatTimeout: policies.heartbeatMs,
     inputData,
     locks,
+    maxRestarts: policies.maxRestarts,
     metadata: policies.metadata,
     priority,
     resourceRequirements: Object.fromEntries(resources.map(({ name, amount }) => [name, amount])),

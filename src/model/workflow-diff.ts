@@ -52,6 +52,12 @@ export interface WorkflowDiff {
   readonly reordered: boolean;
 }
 
+/** What differs between two versions, and whom it concerns. */
+export interface VersionDiff extends WorkflowDiff {
+  /** The ids of the unfinished runs of the first version. */
+  readonly affectedRuns: readonly string[];
+}
+
 /** Compares two versions, task by task and field by field. */
 export function diffPlans(a: CompiledPlan, b: CompiledPlan): WorkflowDiff {
   const fields = changesOf(workflowFields(a), workflowFields(b));

@@ -108,7 +108,7 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
     handlers.check(plan);
     scheduling.scheduler.bind(plan);
   };
-  const unfinishedRuns = (workflowId: string): readonly string[] => directory.unfinishedOf(workflowId);
+  const unfinishedRuns = directory.unfinishedOf.bind(directory);
   const workflows = new WorkflowManager({ admit, unfinishedRuns }, definitions);
   return { ...foundation, ...scheduling, ...running, workflows, definitions };
 }
@@ -188,6 +188,7 @@ function composeRunning(
     scheduler,
     attempts,
     timers,
+    maxRestarts: options.maxRestarts,
     loop: () => loop,
     onGivenUp: (run) => directory.ended(run),
   });

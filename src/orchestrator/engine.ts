@@ -12,6 +12,7 @@ import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { allocateForTask } from './allocate-for-task.ts';
 import { type Composition, compose } from './compose.ts';
+import { moveRuns } from './move-run.ts';
 import { Observers } from './observers.ts';
 import { type CheckedOptions, checkOptions } from './options.ts';
 import {
@@ -46,6 +47,7 @@ export class Engine {
     this.starter = new RunStarter(parts, () => this.checkOpen());
     this.observers = new Observers(parts);
     connectPersistence(parts);
+    parts.workflows.connect((workflowId, version) => moveRuns(parts, workflowId, version));
   }
 
   /** Registers the workflows of the options, and goes on with what the store has unfinished. */

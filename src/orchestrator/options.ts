@@ -15,6 +15,7 @@ import {
   reading,
 } from '../model/checks.ts';
 import type { AnyHandler, Handler } from '../model/handler.ts';
+import { MAX_RESTARTS_MAX } from '../model/task-policies.ts';
 import type { TraceSource } from '../model/trace.ts';
 import {
   isWorkerModule,
@@ -63,6 +64,11 @@ export interface OrchestratorOptions {
   readonly deadlocks?: 'resolve' | 'report' | undefined;
   /** How long a handler that was told to stop may take to end, before it is given up on. Default 5 s. */
   readonly cancelGrace?: Duration | undefined;
+  /**
+   * How often a task is started again after the process ended while it was in progress, unless it says so itself: 0 to
+   * 1,000. Once more fails it with `TASK_DEAD_LETTER`. Default 10.
+   */
+  readonly maxRestarts?: number | undefined;
   /** How many ended runs stay readable: 0 to 1,000,000. Default 100. */
   readonly retainRuns?: number | undefined;
   /** Told of every event. */
@@ -104,6 +110,7 @@ export interface CheckedOptions {
   readonly policy: SchedulingPolicy;
   readonly deadlocks: 'resolve' | 'report';
   readonly cancelGraceMs: number;
+  readonly maxRestarts: number;
   readonly retainRuns: number;
   readonly monitors: readonly Monitor[];
   readonly monitoring: MonitoringOptions | undefined;
@@ -131,6 +138,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'policy',
   'deadlocks',
   'cancelGrace',
+  'maxRestarts',
   'retainRuns',
   'monitors',
   'monitoring',
@@ -171,6 +179,10 @@ function readOptions(given: unknown, at: string): CheckedOptions {
         : checkChoice(options.deadlocks, `${at}/deadlocks`, ['resolve', 'report']),
     cancelGraceMs:
       options.cancelGrace === undefined ? 5_000 : checkDuration(options.cancelGrace, `${at}/cancelGrace`),
+    maxRestarts:
+      options.maxRestarts === undefined
+        ? 10
+        : checkInteger(options.maxRestarts, `${at}/maxRestarts`, 0, MAX_RESTARTS_MAX),
     retainRuns:
       options.retainRuns === undefined
         ? 100

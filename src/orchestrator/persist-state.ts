@@ -42,12 +42,13 @@ export function connectPersistence(parts: Composition): void {
   const { persistence, workflows, clock, idSource, logger } = parts;
   persistence.connect({
     planOf: (workflowId, version) => workflows.get(workflowId, version).plan,
+    planIfKnown: workflows.planOf,
     clock,
     logger,
     nextRunId: () => idSource.nextRunId(),
     capture: (runId) => capture(parts, runId),
     adopt: async (runId) => {
-      await findRun(parts, runId);
+      await findRun(parts, runId, true);
     },
   });
 }

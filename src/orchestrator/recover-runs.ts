@@ -90,15 +90,17 @@ function isLive({ directory }: Composition, runId: string): boolean {
 
 /**
  * A run of the store, ended or not, whether this process has had it before or not.
+ *
+ * @param isNew - whether it was made here and now, so that no process can have begun anything of it
  * @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN`, and what the store throws
  */
-export async function findRun(parts: Composition, runId: string): Promise<LiveRun> {
+export async function findRun(parts: Composition, runId: string, isNew = false): Promise<LiveRun> {
   const { directory } = parts;
   const known = directory.find(runId);
   if (known !== undefined) return known;
   const report: Report = { recovered: [], left: [], lost: [] };
   const head = await readHead(parts, runId, report);
-  if (head !== undefined) await recoverRun(parts, head, report);
+  if (head !== undefined) await recoverRun(parts, head, report, isNew);
   const [lost] = report.lost;
   if (lost !== undefined && directory.find(runId) === undefined) throw lost.error;
   return directory.get(runId);
@@ -121,12 +123,16 @@ async function readHead(
   }
 }
 
-async function recoverRun(parts: Composition, { runId, created }: Head, report: Report): Promise<void> {
+async function recoverRun(
+  parts: Composition,
+  { runId, created }: Head,
+  report: Report,
+  isNew = false,
+): Promise<void> {
   const { workflows, scheduler, directory, reloader, logger } = parts;
   const left = missingOf(parts, runId, created);
   if (left !== undefined) {
-    report.left.push(left);
-    logger.warn({ ...left }, 'an unfinished run was left as it is');
+    leave(parts, report, left);
     return;
   }
   // While the store was read somebody else may have brought it back.
@@ -135,15 +141,21 @@ async function recoverRun(parts: Composition, { runId, created }: Head, report: 
   const run = new LiveRun({
     runId,
     plan,
+    planOf: workflows.planOf,
     bound: scheduler.bind(plan),
     submission: directory.nextSubmission(),
   });
   directory.replace(run);
   try {
-    await reloader.recover(run);
+    await reloader.recover(run, isNew);
     // It may have ended here and been let go while the store was read.
     if (!run.isFinished) report.recovered.push(runId);
   } catch (thrown) {
+    if (OrchestratorError.is(thrown, 'WORKFLOW_NOT_FOUND')) {
+      directory.withdraw(run);
+      leave(parts, report, movedAway(runId, created, thrown));
+      return;
+    }
     const error = asUnreadable(thrown);
     report.lost.push({ runId, error });
     logger.error({ runId, error }, 'a run is lost here: its log cannot be read');
@@ -152,6 +164,17 @@ async function recoverRun(parts: Composition, { runId, created }: Head, report: 
     reloader.abandon(run, error);
     run.settle();
   }
+}
+
+function leave({ logger }: Composition, report: Report, left: LeftRun): void {
+  report.left.push(left);
+  logger.warn({ ...left }, 'an unfinished run was left as it is');
+}
+
+/** It was moved to a version that is not registered here. */
+function movedAway(runId: string, { workflowId }: RunCreated, { details }: OrchestratorError): LeftRun {
+  const { workflowVersion } = details as { readonly workflowVersion: number };
+  return { runId, workflowId, workflowVersion, reason: 'workflow_missing', handlers: [] };
 }
 
 /** What keeps a run from being gone on with. */

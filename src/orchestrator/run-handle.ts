@@ -2,6 +2,7 @@ import type { RunCommand } from '../machine/commands.ts';
 import type { RunEvent } from '../machine/events.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
+import type { MoveOptions, RunMove } from '../managers/workflows/run-move.ts';
 import { checkNumber } from '../model/checks.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { describeFailure } from '../model/failure.ts';
@@ -22,6 +23,7 @@ export interface HandleServices extends ExplainServices {
   submit(run: LiveRun, command: RunCommand): Promise<void>;
   release(run: LiveRun): void;
   fork(run: LiveRun, options: ForkOptions): Promise<LiveRun>;
+  move(run: LiveRun, version: number, options: MoveOptions): Promise<RunMove>;
   /** Completes the current attempt of a task from outside. */
   complete(run: LiveRun, path: TaskPath, output: unknown): Promise<void>;
 }
@@ -195,6 +197,19 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    */
   async fork(options: ForkOptions = {}): Promise<Run<Outputs>> {
     return new Run<Outputs>(await this.#services.fork(this.#run, options), this.#services);
+  }
+
+  /**
+   * Goes on with another version of its workflow, registered here, from where it stands: completed tasks that do the
+   * same work in both, and depend on nothing that begins anew, keep their outputs; changed ones run again, new ones
+   * join, removed ones are gone. It can be moved back the same way.
+   *
+   * @returns what begins anew, joins and is gone, once that is durable
+   * @throws OrchestratorError `WORKFLOW_NOT_FOUND`; `RUN_MOVE_REFUSED` while a task that changes or is removed is in
+   *   progress, or the run is ending; `RUN_FINISHED`, `TASK_NOT_FOUND`, `RESOURCE_UNSCHEDULABLE`, `OPTION_INVALID`
+   */
+  moveTo(version: number, options: MoveOptions = {}): Promise<RunMove> {
+    return this.#services.move(this.#run, version, options);
   }
 
   /** Forgets an ended run: its log, its outputs. `false` when it has not ended. */

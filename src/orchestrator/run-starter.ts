@@ -16,6 +16,7 @@ import type { AnyTask } from '../model/task.ts';
 import { type AnyWorkflow, Workflow } from '../model/workflow.ts';
 import type { Composition } from './compose.ts';
 import { followSignal } from './follow-signal.ts';
+import { moveRun } from './move-run.ts';
 import { asWorkflow } from './options.ts';
 import { forkRun } from './persist-state.ts';
 import { findRun } from './recover-runs.ts';
@@ -43,6 +44,7 @@ export class RunStarter {
       undurable: (run) => parts.loop.undurable(run),
       release: (run) => parts.directory.release(run),
       fork: (run, options) => forkRun(parts, run, options),
+      move: (run, version, options) => moveRun(parts, run, version, options),
       complete: (run, path, output) => completeTask(parts, run, path, output),
     };
   }
@@ -102,7 +104,7 @@ export class RunStarter {
   }
 
   #start({ plan, version }: WorkflowVersion, start: CheckedStart, input: unknown): Promise<LiveRun> {
-    const { directory, scheduler, loop, idSource, needs, persistence } = this.#parts;
+    const { directory, scheduler, loop, idSource, needs, persistence, workflows } = this.#parts;
     this.#checkOpen();
     const bound = scheduler.bind(plan);
     needs.refuseUnschedulable(bound);
@@ -116,6 +118,7 @@ export class RunStarter {
     const run = new LiveRun({
       runId,
       plan,
+      planOf: workflows.planOf,
       bound,
       submission: directory.nextSubmission(),
     });

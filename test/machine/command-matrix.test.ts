@@ -9,9 +9,11 @@ import {
   expire,
   fail,
   failureOf,
+  moveTo,
   openScope,
   pauseRun,
   progress,
+  restart,
   resumeRun,
   setPriority,
   start,
@@ -64,6 +66,8 @@ const STALE = 'ATTEMPT_STALE';
 const ON_TASKS: readonly (readonly [Ask, ...string[]])[] = [
   //                created     ready          in progress          stopping             retrying           the four ends
   [start('x'), ILLEGAL, 'TaskStarted', ILLEGAL, ILLEGAL, 'TaskStarted', ...four(ILLEGAL)],
+  [restart('x'), STALE, STALE, 'TaskRestarted', ILLEGAL, STALE, ...four(STALE)],
+  [restart('x', 1, 0), STALE, STALE, 'TaskFailed', ILLEGAL, STALE, ...four(STALE)],
   [succeed('x'), STALE, STALE, 'TaskCompleted', 'TaskRetryScheduled', STALE, ...four(STALE)],
   [fail('x'), STALE, STALE, 'TaskRetryScheduled', 'TaskRetryScheduled', STALE, ...four(STALE)],
   [stop('x'), STALE, STALE, 'TaskStopRequested', '', STALE, ...four(STALE)],
@@ -132,6 +136,7 @@ describe('a command on a task', () => {
     ['no attempt', 0],
   ])('a report on %s than the current one is stale', (_what, attempt) => {
     for (const ask of [
+      restart('x', attempt),
       succeed('x', attempt),
       fail('x', attempt),
       stop('x', 'timeout', attempt),
@@ -196,6 +201,8 @@ const ON_RUNS: readonly (readonly [Ask, ...string[]])[] = [
   [resumeRun, UNKNOWN, '', 'RunResumed', '', '', ...ENDED],
   [cancelRun, UNKNOWN, `${STOPS} TaskStopRequested`, `${STOPS} TaskStopRequested`, '', STOPS, ...ENDED],
   [halt, UNKNOWN, ILLEGAL, ILLEGAL, ILLEGAL, '', ...ENDED],
+  [moveTo(2), UNKNOWN, ...four('WORKFLOW_NOT_FOUND'), ...ENDED],
+  [moveTo(1), UNKNOWN, ...four(''), ...ENDED],
   [finish, UNKNOWN, ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL, ...ENDED],
 ];
 
@@ -217,7 +224,7 @@ describe('a command on a run', () => {
   it('is in one of the two tables, or is CloseScope (see the tests of scopes)', () => {
     const tested = new Set([...ON_TASKS, ...ON_RUNS].map(([ask]) => ask.type));
     const all: Record<RunCommand['type'], true> = {
-      ...{ StartRun: true, StartTask: true, ReportSuccess: true, ReportFailure: true, StopTask: true },
+      ...{ StartRun: true, StartTask: true, RestartTask: true, ReportSuccess: true, ReportFailure: true, StopTask: true },
       ...{
         AbandonTask: true,
         ExpireTask: true,
@@ -225,7 +232,14 @@ describe('a command on a run', () => {
         RecordProgress: true,
         CancelTask: true,
       },
-      ...{ CancelRun: true, PauseRun: true, ResumeRun: true, SetPriority: true, OpenScope: true },
+      ...{
+        CancelRun: true,
+        PauseRun: true,
+        ResumeRun: true,
+        SetPriority: true,
+        OpenScope: true,
+        MoveRun: true,
+      },
       ...{ SkipTask: true, HaltRun: true, CloseScope: true, FinishRun: true },
     };
     expect(Object.keys(all).filter((type) => !tested.has(type as RunCommand['type']))).toEqual([

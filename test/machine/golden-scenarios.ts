@@ -9,9 +9,11 @@ import {
   expire,
   fail,
   failureOf,
+  moveTo,
   openScope,
   pauseRun,
   progress,
+  restart,
   resumeRun,
   setPriority,
   start,
@@ -24,6 +26,8 @@ import { type PlanSpec, t } from '../support/plan-spec.ts';
 export interface Scenario {
   readonly name: string;
   readonly plan: PlanSpec;
+  /** The versions from the second on, if it is moved. */
+  readonly versions?: readonly PlanSpec[];
   readonly asks: readonly Ask[];
 }
 
@@ -183,6 +187,53 @@ const scopes: Scenario = {
   ],
 };
 
+const moved: Scenario = {
+  name: 'moved',
+  plan: {
+    name: 'moved',
+    failurePolicy: 'continue',
+    tasks: [t('a'), t('b', 'a'), { ...t('c', 'b'), retry: { maxAttempts: 2 } }, t('gone'), t('x')],
+  },
+  versions: [
+    {
+      name: 'moved',
+      failurePolicy: 'continue',
+      tasks: [t('a'), { ...t('b', 'a'), inputData: 2 }, t('c', 'b'), t('new', 'a'), t('below', 'x'), t('x')],
+    },
+  ],
+  asks: [
+    ...[
+      startRun,
+      ...does('a'),
+      ...does('b'),
+      start('c'),
+      fail('c', 1, { retry: true }),
+      start('gone'),
+      fail('gone'),
+      start('x'),
+      fail('x'),
+    ],
+    ...[moveTo(2), ...does('new'), start('b'), succeed('b', 2)],
+    ...[moveTo(2, 'b'), start('b'), succeed('b', 3)],
+    ...[moveTo(1), start('b'), succeed('b', 4), start('c'), succeed('c', 2), ...does('gone')],
+  ],
+};
+
+const restarts: Scenario = {
+  name: 'restarts',
+  plan: {
+    name: 'restarts',
+    failurePolicy: 'continue',
+    tasks: [t('a'), { ...t('b', 'a'), ...slow }, { ...t('c'), retry: { maxAttempts: 3 } }, t('d', 'c?')],
+  },
+  asks: [
+    ...[startRun, start('a'), restart('a'), restart('a'), start('c'), restart('c', 1, 1), succeed('a')],
+    ...[start('b'), restart('b'), fail('b'), start('b'), restart('b', 2), succeed('b', 2)],
+    ...[restart('c', 1, 1), ...does('d')],
+  ],
+};
+
 export const SCENARIOS: readonly Scenario[] = [
-  ...[success, retries, failFast, goesOn, cancelled, finishRunning, conditions, scopes],
+  ...[success, retries, failFast, goesOn, cancelled, finishRunning, conditions, scopes, moved],
+  restarts,
 ];

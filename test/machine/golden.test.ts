@@ -11,8 +11,8 @@ import { checkInvariants } from '../../src/machine/invariants.ts';
 import { replay } from '../../src/machine/replay.ts';
 import type { EventRecord } from '../../src/ports/event-store.ts';
 import { dumpState, type Plain } from '../support/dump-state.ts';
-import { given } from '../support/given.ts';
-import { type PlanSpec, planOf } from '../support/plan-spec.ts';
+import { Lead } from '../support/given.ts';
+import { type PlanSpec, planOf, versionsOf } from '../support/plan-spec.ts';
 import { SCENARIOS, type Scenario } from './golden-scenarios.ts';
 
 const FOLDER = new URL('./golden/', import.meta.url);
@@ -22,14 +22,25 @@ const FORMAT = 1;
 interface GoldenLog {
   readonly format: number;
   readonly plan: PlanSpec;
+  /** The versions from the second on, of a run that was moved. */
+  readonly versions?: readonly PlanSpec[];
   readonly records: readonly EventRecord[];
   /** The state that the log leads to. */
   readonly state: Plain;
 }
 
-function record({ plan, asks }: Scenario): GoldenLog {
-  const { log, state } = given(planOf(plan), ...asks);
-  return { format: FORMAT, plan, records: log.map(toRecord), state: dumpState(state) };
+function record({ plan, versions, asks }: Scenario): GoldenLog {
+  const first = planOf(plan);
+  const lead = new Lead(first, versionsOf(first, versions ?? []));
+  for (const ask of asks) lead.must(ask);
+  const { log, state } = lead;
+  return {
+    format: FORMAT,
+    plan,
+    ...(versions === undefined ? {} : { versions }),
+    records: log.map(toRecord),
+    state: dumpState(state),
+  };
 }
 
 function toRecord(event: RunEvent): EventRecord {
@@ -45,9 +56,10 @@ function toRecord(event: RunEvent): EventRecord {
 }
 
 /** One record a line, so that logs can be read. */
-function print({ format, plan, records, state }: GoldenLog): string {
+function print({ format, plan, versions, records, state }: GoldenLog): string {
+  const later = versions === undefined ? '' : `  "versions": ${JSON.stringify(versions)},\n`;
   const lines = records.map((one) => `    ${JSON.stringify(one)}`).join(',\n');
-  return `{\n  "format": ${format},\n  "plan": ${JSON.stringify(plan)},\n  "records": [\n${lines}\n  ],\n  "state": ${JSON.stringify(state)}\n}\n`;
+  return `{\n  "format": ${format},\n  "plan": ${JSON.stringify(plan)},\n${later}  "records": [\n${lines}\n  ],\n  "state": ${JSON.stringify(state)}\n}\n`;
 }
 
 if (process.env.UPDATE_GOLDEN === '1') {
@@ -67,7 +79,8 @@ const goldens = readdirSync(FOLDER)
 describe('golden logs', () => {
   it.each(goldens)('$name leads to the state that it once led to (I16)', ({ golden }) => {
     expect(golden.format).toBe(FORMAT);
-    const state = replay('run-1', planOf(golden.plan), golden.records);
+    const plan = planOf(golden.plan);
+    const state = replay('run-1', plan, golden.records, versionsOf(plan, golden.versions ?? []));
     // What was known of a state then is so still; later releases may know more.
     expect(dumpState(state)).toMatchObject(golden.state as object);
     expect(checkInvariants(state)).toEqual([]);

@@ -10,7 +10,7 @@ import { printState } from '../support/dump-state.ts';
 import { toAsk } from '../support/intent.ts';
 import { type PlanSpec, planOf } from '../support/plan-spec.ts';
 import { type Intent, intents, plans, plansWithScopes } from '../support/random-plans.ts';
-import { driveToEnd, recordsOf, World } from '../support/world.ts';
+import { driveSome, driveToEnd, recordsOf, World } from '../support/world.ts';
 
 const RUNS = { numRuns: 150 };
 const END_TYPES: ReadonlySet<string> = new Set(['RunCompleted', 'RunFailed', 'RunCancelled']);
@@ -122,6 +122,37 @@ describe.each([
         world.crash();
         driveToEnd(world, chooserOf(numbers));
         expectSoundEnd(world);
+      }),
+      RUNS,
+    );
+  });
+
+  it('count each start of a body, however often the process ends, and give up behind the cap (I2)', () => {
+    fc.assert(
+      fc.property(specs, intents, choices, fc.nat(3), (spec, list, numbers, maxRestarts) => {
+        const { world } = tell(
+          spec,
+          list.filter(({ kind }) => kind !== 'RestartTask'),
+        );
+        world.maxRestarts = maxRestarts;
+        const choose = chooserOf(numbers);
+        for (let deaths = 0; deaths < 6 && !isRunFinished(world.state.status); deaths++) {
+          world.crash();
+          driveSome(world, choose, choose() % 7);
+          expect(checkInvariants(world.state)).toEqual([]);
+          const records = recordsOf(JSON.parse(JSON.stringify(world.log)) as RunEvent[]);
+          expect(printState(replay('run-1', planOf(spec), records))).toBe(printState(world.state));
+        }
+        if (world.ends === 0) driveToEnd(world, choose);
+        const starts = new Map<string, number>();
+        const restarts = new Map<string, number>();
+        for (const event of world.log) {
+          if (event.type !== 'TaskStarted' && event.type !== 'TaskRestarted') continue;
+          starts.set(event.path, (starts.get(event.path) ?? 0) + 1);
+          if (event.type === 'TaskRestarted') restarts.set(event.path, event.restart);
+        }
+        expect(world.bodies).toEqual(starts);
+        expect(Math.max(0, ...restarts.values())).toBeLessThanOrEqual(maxRestarts);
       }),
       RUNS,
     );

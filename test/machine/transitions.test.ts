@@ -20,6 +20,7 @@ const CODES: readonly StatusCode[] = [0, 1, 2, 3, 4, 5, 6];
 /** The whole table: where each event leads, and from where. Whatever is not listed is forbidden. */
 const TABLE: Readonly<Record<MovingEventType, readonly [to: string, ...from: string[]]>> = {
   TaskStarted: ['in_progress', 'created', 'retrying'],
+  TaskRestarted: ['in_progress', 'in_progress'],
   TaskCompleted: ['completed', 'in_progress'],
   TaskRetryScheduled: ['retrying', 'in_progress'],
   TaskFailed: ['failed', 'created', 'in_progress', 'retrying'],
@@ -42,6 +43,8 @@ function eventOf(type: MovingEventType, attempt: number): RunEvent {
   switch (type) {
     case 'TaskStarted':
       return { type, ...head, attempt: attempt + 1 };
+    case 'TaskRestarted':
+      return { type, ...head, attempt, restart: 1 };
     case 'TaskCompleted':
       return { type, ...head, attempt, output: 'out' };
     case 'TaskRetryScheduled':

@@ -22,6 +22,7 @@ const TASK: { readonly [Option in keyof Required<Omit<TaskData, 'taskId'>>]: rea
   heartbeatTimeout: [1, 2],
   inputData: [{ a: [1] }, { a: [2] }],
   locks: [['l'], [{ name: 'l', mode: 'shared' }]],
+  maxRestarts: [0, 1],
   metadata: [{ a: { b: 1 } }, { a: { b: 2 } }],
   priority: [1, 2],
   resourceRequirements: [{ cpu: 1 }, { cpu: 2 }],

@@ -17,7 +17,20 @@ export const pauseRun: Ask = { type: 'PauseRun' };
 export const resumeRun: Ask = { type: 'ResumeRun' };
 export const cancelRun: Ask = { type: 'CancelRun', reason: failureOf('enough') };
 
+export const moveTo = (workflowVersion: number, ...again: readonly string[]): Ask => ({
+  type: 'MoveRun',
+  workflowVersion,
+  again,
+});
+
 export const start = (path: string): Ask => ({ type: 'StartTask', path });
+
+export const restart = (path: string, attempt = 1, maxRestarts = 10): Ask => ({
+  type: 'RestartTask',
+  path,
+  attempt,
+  maxRestarts,
+});
 
 export const succeed = (path: string, attempt = 1, output: unknown = `${path}:${attempt}`): Ask => ({
   type: 'ReportSuccess',

@@ -13,6 +13,7 @@ export const CALL: CallMessage = {
   inputData: undefined,
   dependencies: {},
   attempt: 1,
+  restart: 0,
   idempotencyKey: 'k',
   trace: undefined,
   tokens: {},

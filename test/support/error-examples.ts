@@ -236,6 +236,13 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     await run.cancel(new Error('no longer wanted'));
     return rejection(run.result());
   },
+  RUN_MOVE_REFUSED: async (stage) => {
+    const orchestrator = await stage.open();
+    const run = await orchestrator.manageWorkflow(defineWorkflow('rest', { tasks: [nap] }));
+    const longer = task('nap', { inputData: 'longer', run: ({ clock }) => clock.sleep('2h') });
+    orchestrator.workflows.updateWorkflow('rest', [longer]);
+    return rejection(run.moveTo(2));
+  },
   RUN_RELEASED: async (stage) => {
     const run = await (await stage.open()).manageWorkflow(report);
     await run.result();

@@ -8,7 +8,7 @@ import type { Refusal, RunCommand } from '../../src/machine/commands.ts';
 import type { RunEvent, RunEventType } from '../../src/machine/events.ts';
 import { type Instruction, InstructionList } from '../../src/machine/instructions.ts';
 import { checkInvariants } from '../../src/machine/invariants.ts';
-import { initialState, pathIn, type RunState } from '../../src/machine/state.ts';
+import { initialState, type PlanOf, pathIn, type RunState } from '../../src/machine/state.ts';
 import { step } from '../../src/machine/step.ts';
 import type { ErrorCode } from '../../src/model/error-codes.ts';
 import type { CompiledPlan } from '../../src/model/plan.ts';
@@ -34,8 +34,8 @@ export class Lead {
   readonly log: RunEvent[] = [];
   #at = T0 - 10;
 
-  constructor(plan: CompiledPlan) {
-    this.state = initialState('run-1', plan);
+  constructor(plan: CompiledPlan, planOf?: PlanOf) {
+    this.state = initialState('run-1', plan, planOf);
   }
 
   /** Gives a command. */

@@ -13,6 +13,7 @@ interface Place {
 /** For which tasks a command makes sense. */
 const FITTING: Readonly<Partial<Record<Intent['kind'], readonly TaskStatus[]>>> = {
   StartTask: ['created', 'retrying'],
+  RestartTask: ['in_progress'],
   ReportSuccess: ['in_progress'],
   ReportFailure: ['in_progress'],
   StopTask: ['in_progress'],
@@ -55,6 +56,8 @@ function onTask(
   switch (kind) {
     case 'StartTask':
       return { type: kind, path };
+    case 'RestartTask':
+      return { type: kind, path, attempt, maxRestarts: pick % 4 };
     case 'ReportSuccess':
       return { type: kind, path, attempt, output: pick };
     case 'ReportFailure':

@@ -1,5 +1,6 @@
 /** Plans from plain data: what golden logs keep beside them, and what random graphs are made of. */
 import { defineWorkflow, type FailurePolicy, task } from '@taskmaster-ai/orchestrator';
+import type { PlanOf } from '../../src/machine/state.ts';
 import { compile } from '../../src/model/compile.ts';
 import type { CompiledPlan } from '../../src/model/plan.ts';
 
@@ -14,6 +15,8 @@ export interface TaskSpec {
   readonly estimatedDuration?: number;
   /** Whether it has a condition; what it answers is in the commands. */
   readonly when?: boolean;
+  /** What tells one definition of it from another. */
+  readonly inputData?: unknown;
   /** The plan that it opens as a child scope. */
   readonly child?: PlanSpec;
 }
@@ -41,6 +44,12 @@ export function planOf(spec: PlanSpec): CompiledPlan {
       ),
     ),
   );
+}
+
+/** The plans of the versions of a workflow, from the first on. */
+export function versionsOf(first: CompiledPlan, later: readonly PlanSpec[]): PlanOf {
+  const plans = [first, ...later.map(planOf)];
+  return (_workflowId, version) => plans[version - 1];
 }
 
 /** A plan whose tasks open these plans as child scopes. */

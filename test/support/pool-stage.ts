@@ -66,6 +66,7 @@ export function invocationOf(name: string, inputData?: unknown): Invocation {
       taskId: path,
       inputData,
       dependencies: {},
+      restart: 0,
       idempotencyKey: path,
       locks: { names: [], token: () => 0 },
     },

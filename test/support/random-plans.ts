@@ -111,7 +111,7 @@ function plansWith(
 const KINDS = [
   ...['StartTask', 'StartTask', 'StartTask', 'ReportSuccess', 'ReportSuccess', 'ReportFailure', 'StopTask'],
   ...['AbandonTask', 'ExpireTask', 'RecordCondition', 'RecordCondition', 'RecordProgress', 'CancelTask'],
-  ...['SetPriority', 'OpenScope', 'SkipTask', 'CloseScope'],
+  ...['SetPriority', 'OpenScope', 'SkipTask', 'CloseScope', 'RestartTask'],
 ] as const;
 const RARE_KINDS = [
   'CancelRun',

@@ -83,6 +83,7 @@ const options = fc.record(
     timeout: durations,
     totalTimeout: durations,
     heartbeatTimeout: durations,
+    maxRestarts: fc.integer({ min: 0, max: 1_000 }),
     tags,
     metadata: records,
   },

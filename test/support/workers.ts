@@ -181,6 +181,7 @@ function contextOf(path: string, inputData: unknown, said: Said[]): HandlerConte
     inputData,
     dependencies: {},
     attempt: 1,
+    restart: 0,
     idempotencyKey: `run-1/${path}`,
     trace: {},
     signal: new AbortController().signal,

@@ -7,7 +7,7 @@ import type { RunEvent } from '../../src/machine/events.ts';
 import { type Instruction, InstructionList } from '../../src/machine/instructions.ts';
 import { resume } from '../../src/machine/react.ts';
 import { replay, type StoredEvent } from '../../src/machine/replay.ts';
-import { initialState, pathIn, type RunState } from '../../src/machine/state.ts';
+import { initialState, type PlanOf, pathIn, type RunState } from '../../src/machine/state.ts';
 import { step } from '../../src/machine/step.ts';
 import type { CompiledPlan } from '../../src/model/plan.ts';
 import type { Ask } from './ask.ts';
@@ -24,6 +24,8 @@ export interface Work {
   readonly dueAt: number | undefined;
   /** Why its body was told to stop. */
   stop: string | undefined;
+  /** A process before this one may have begun its body. */
+  readonly isCutOff: boolean;
 }
 
 export interface Told {
@@ -34,6 +36,7 @@ export interface Told {
 
 export class World {
   readonly plan: CompiledPlan;
+  readonly planOf: PlanOf | undefined;
   state: RunState;
   readonly log: RunEvent[] = [];
   /** By path. */
@@ -43,11 +46,17 @@ export class World {
   ends = 0;
   /** How often each attempt was scheduled, as `path 2`. */
   readonly scheduled = new Map<string, number>();
+  /** How often a body was begun, by path. */
+  readonly bodies = new Map<string, number>();
+  /** How often a task may be started again. */
+  maxRestarts = 10;
   at = 1_000;
 
-  constructor(plan: CompiledPlan) {
+  /** @param planOf - the plans of versions that the run can be moved to */
+  constructor(plan: CompiledPlan, planOf?: PlanOf) {
     this.plan = plan;
-    this.state = initialState('run-1', plan);
+    this.planOf = planOf;
+    this.state = initialState('run-1', plan, planOf);
   }
 
   /** Gives a command and does what it brings about. */
@@ -64,7 +73,7 @@ export class World {
 
   /** Forgets everything but the log, and begins again with what that says. */
   crash(): void {
-    this.state = replay('run-1', this.plan, recordsOf(this.log));
+    this.state = replay('run-1', this.plan, recordsOf(this.log), this.planOf);
     this.work = new Map();
     this.held = false;
     for (const instruction of resume(this.state)) this.#obey(instruction, false);
@@ -83,6 +92,7 @@ export class World {
   #obey(instruction: Instruction, isLive: boolean): void {
     if (!('scope' in instruction)) {
       if (instruction.type === 'EndRun') this.#end();
+      else if (instruction.type === 'Replan') this.#replan();
       else this.held = instruction.type === 'Hold';
       return;
     }
@@ -104,11 +114,14 @@ export class World {
         const known = this.work.get(path);
         const attempt =
           instruction.type === 'Dispatch' ? instruction.attempt : (scope.attempts[index] ?? 0) + 1;
-        if (known !== undefined && !mayFollow(known.kind, instruction.type))
+        const isAgain = known?.isCutOff === true && instruction.type === 'Dispatch';
+        if (known !== undefined && !isAgain && !mayFollow(known.kind, instruction.type))
           throw new Error(`${instruction.type} at ${path}, where ${known.kind} is open`);
         if (isLive && instruction.type !== 'Dispatch') this.#count(instruction.type, path, attempt);
         const dueAt = instruction.type === 'RetryAt' ? instruction.dueAt : undefined;
-        this.work.set(path, { kind: instruction.type, path, attempt, dueAt, stop: undefined });
+        const isCutOff = !isLive && instruction.type === 'Dispatch';
+        if (isLive && instruction.type === 'Dispatch') this.bodies.set(path, (this.bodies.get(path) ?? 0) + 1);
+        this.work.set(path, { kind: instruction.type, path, attempt, dueAt, stop: undefined, isCutOff });
       }
     }
   }
@@ -123,6 +136,11 @@ export class World {
     if (event.type === 'ScopeOpened') this.work.delete(event.path.replace(/(\[[^/]*\]|#\d+)?$/, ''));
     // The answer was no: there is nothing left to ask.
     if (event.type === 'TaskSkipped') this.work.delete(event.path);
+  }
+
+  /** What waits is given anew; what runs goes on. */
+  #replan(): void {
+    for (const [path, { kind }] of this.work) if (kind !== 'Dispatch') this.work.delete(path);
   }
 
   #end(): void {
@@ -146,6 +164,13 @@ export function recordsOf(log: readonly RunEvent[]): readonly StoredEvent[] {
 
 /** Does what is open until the run has ended; `choose` gives numbers that decide how each thing turns out. */
 export function driveToEnd(world: World, choose: () => number, stepsMax = 2_000): number {
+  const steps = driveSome(world, choose, stepsMax);
+  if (world.ends === 0) throw new Error(`the run did not end in ${stepsMax} steps`);
+  return steps;
+}
+
+/** The same for a number of steps. */
+export function driveSome(world: World, choose: () => number, stepsMax: number): number {
   for (let steps = 0; steps < stepsMax; steps++) {
     if (world.ends > 0) return steps;
     const [next] = [...world.work.values()]
@@ -158,7 +183,7 @@ export function driveToEnd(world: World, choose: () => number, stepsMax = 2_000)
     if (next === undefined) throw new Error(`nothing is open, and the run is ${world.state.status}`);
     for (const ask of answersTo(world, next, choose())) must(world, ask);
   }
-  throw new Error(`the run did not end in ${stepsMax} steps`);
+  return stepsMax;
 }
 
 function must(world: World, ask: Ask): void {
@@ -167,7 +192,13 @@ function must(world: World, ask: Ask): void {
   if (refusal !== undefined) throw new Error(`${ask.type} was refused: ${refusal.message}`);
 }
 
-function answersTo(world: World, { kind, path, attempt, stop }: Work, chance: number): readonly Ask[] {
+function answersTo(
+  world: World,
+  { kind, path, attempt, stop, isCutOff }: Work,
+  chance: number,
+): readonly Ask[] {
+  if (isCutOff && stop === undefined)
+    return [{ type: 'RestartTask', path, attempt, maxRestarts: world.maxRestarts }];
   switch (kind) {
     case 'Schedule':
       return [{ type: 'StartTask', path }];

@@ -54,6 +54,7 @@ export interface CallMessage {
   readonly inputData: unknown;
   readonly dependencies: Readonly<Record<string, unknown>>;
   readonly attempt: number;
+  readonly restart: number;
   readonly idempotencyKey: string;
   /** The trace that the call belongs to, if to one. */
   readonly trace: TraceCarrier | undefined;

@@ -23,6 +23,7 @@ import type { Link, LinkEnd } from './link.ts';
 import type { LoadLimit } from './load-limit.ts';
 import type { ToHost, ToThread } from './protocol.ts';
 import type { LeftCalls, SessionParts } from './session-parts.ts';
+import { ShortWait } from './short-wait.ts';
 
 /** What a session tells its pool. */
 export interface SessionListener {
@@ -51,6 +52,7 @@ export class Session {
   readonly #now: () => number;
   /** By their numbers, in the order in which they were sent. */
   readonly #calls = new Map<number, Call>();
+  readonly #wait = new ShortWait({ isExpecting: () => this.#calls.size > 0 });
   /** The error that it said it dies of. */
   #dying: { readonly thrown: unknown } | undefined;
   #endTimer: NodeJS.Timeout | undefined;
@@ -79,7 +81,11 @@ export class Session {
       onWait: (call, what, change) => listener.onWait(call, what, change),
     });
     link.onBatch((batch) => {
+      const before = this.#calls.size;
       for (const message of batch) this.#hear(message);
+      // Progress and log lines are not what it stays awake for.
+      if (this.#calls.size < before) this.#wait.heard();
+      if (this.#calls.size > 0) this.#wait.begin();
     });
     link.onEnd((end) => this.#ended(end));
   }
@@ -158,6 +164,7 @@ export class Session {
       inputData,
       dependencies,
       attempt: invocation.attempt,
+      restart: context.restart,
       idempotencyKey: context.idempotencyKey,
       trace: trace === NO_TRACE ? undefined : trace,
       tokens,
@@ -225,6 +232,7 @@ export class Session {
     if (this.isOver) return;
     try {
       this.#link.post(batch, transfer);
+      if (this.#calls.size > 0) this.#wait.begin();
     } catch (cause) {
       // One call cannot be sent, such as for a value that cannot be cloned: the others can.
       if (batch.length === 1) this.#unsendable(batch[0] as ToThread, cause);

@@ -10,7 +10,7 @@
  */
 import { describeName } from '../../base/values.ts';
 import { restore, SNAPSHOT_VERSION, type StateSnapshot } from '../../machine/snapshot.ts';
-import type { RunState } from '../../machine/state.ts';
+import type { PlanOf, RunState } from '../../machine/state.ts';
 import { invalidOption } from '../../model/checks.ts';
 import { OrchestratorError, refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
@@ -34,6 +34,13 @@ interface CheckpointPayload {
   readonly state: StateSnapshot;
   /** The event at its `seq`, by which it is known whether the log is still the same. */
   readonly last: { readonly type: string; readonly at: number };
+}
+
+/** What a state is restored with. */
+export interface RestoreParts {
+  readonly guard: ((value: unknown, at: string) => unknown) | undefined;
+  /** The plans of versions that runs are moved to. */
+  readonly planOf: PlanOf;
 }
 
 /** How many a run can have, the one that is kept by itself among them. */
@@ -136,11 +143,11 @@ export class Checkpoints {
     id: string,
     runId: string,
     plan: CompiledPlan,
-    guard: ((value: unknown, at: string) => unknown) | undefined,
+    { guard, planOf }: RestoreParts,
   ): Promise<{ readonly state: RunState; readonly last: EventRecord }> {
     const found = await this.find(id);
     const payload = found as { readonly payload?: Partial<CheckpointPayload> };
-    const state = restore(payload.payload?.state, plan, guard);
+    const state = restore(payload.payload?.state, plan, guard, planOf);
     const [last] = await this.#access.readPage(runId, state.seq, 1);
     const known = payload.payload?.last;
     if (state.runId !== runId || last?.type !== known?.type || last?.at !== known?.at || last === undefined)

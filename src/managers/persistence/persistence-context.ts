@@ -4,6 +4,7 @@
  * Who may use it: the files of this folder; whoever constructs a persistence manager gives a context.
  */
 import type { StateSnapshot } from '../../machine/snapshot.ts';
+import type { PlanOf } from '../../machine/state.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventRecord, EventStore } from '../../ports/event-store.ts';
@@ -17,6 +18,8 @@ export interface PersistenceContext extends Pick<IdSource, 'nextRunId'> {
    * @throws OrchestratorError `WORKFLOW_NOT_FOUND`
    */
   planOf(workflowId: string, version: number): CompiledPlan;
+  /** @internal The same, or nothing, for versions that runs were moved to. */
+  readonly planIfKnown?: PlanOf | undefined;
   /** Gives the times of checkpoints and forks. */
   readonly clock: Pick<Clock, 'now'>;
   /** Told of checkpoints that could not be used. */

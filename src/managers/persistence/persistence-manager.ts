@@ -78,7 +78,12 @@ export class PersistenceManager {
       streamOf,
     };
     this.#checkpoints = new Checkpoints(access);
-    this.#history = new RunHistory(access, this.#checkpoints, () => this.#context?.logger);
+    this.#history = new RunHistory(
+      access,
+      this.#checkpoints,
+      () => this.#context?.logger,
+      (workflowId, version) => this.#context?.planIfKnown?.(workflowId, version),
+    );
     this.#states = new RunStates({
       access,
       history: this.#history,

@@ -12,7 +12,7 @@ import { describeName } from '../../base/values.ts';
 import type { RunCreated, RunEvent } from '../../machine/events.ts';
 import { evolve } from '../../machine/evolve.ts';
 import { upcast } from '../../machine/replay.ts';
-import { initialState, type RunState } from '../../machine/state.ts';
+import { initialState, type PlanOf, type RunState } from '../../machine/state.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -39,11 +39,19 @@ export class RunHistory {
   readonly #access: StoreAccess;
   readonly #checkpoints: Checkpoints;
   readonly #logger: () => Logger | undefined;
+  readonly #planOf: PlanOf;
 
-  constructor(access: StoreAccess, checkpoints: Checkpoints, logger: () => Logger | undefined) {
+  /** @param planOf - the plans of versions that runs are moved to */
+  constructor(
+    access: StoreAccess,
+    checkpoints: Checkpoints,
+    logger: () => Logger | undefined,
+    planOf: PlanOf,
+  ) {
     this.#access = access;
     this.#checkpoints = checkpoints;
     this.#logger = logger;
+    this.#planOf = planOf;
   }
 
   /**
@@ -66,13 +74,16 @@ export class RunHistory {
     const { toSeq = Number.MAX_SAFE_INTEGER, guard } = options;
     for (const id of await this.#candidates(runId, toSeq)) {
       try {
-        const { state, last } = await this.#checkpoints.restore(id, runId, plan, guard);
+        const { state, last } = await this.#checkpoints.restore(id, runId, plan, {
+          guard,
+          planOf: this.#planOf,
+        });
         return await this.#foldTail(state, upcast(last), options);
       } catch (error) {
         this.warn({ runId, checkpointId: id, error });
       }
     }
-    return this.#foldTail(initialState(runId, plan), undefined, options);
+    return this.#foldTail(initialState(runId, plan, this.#planOf), undefined, options);
   }
 
   /** Tells that a checkpoint could not be used. */

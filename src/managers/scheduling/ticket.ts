@@ -8,6 +8,7 @@
  * TK2  It goes through its phases forwards only: delayed, waiting, admitted, running, over.
  */
 
+import type { RestartTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
 import type { RunState, ScopeState } from '../../machine/state.ts';
 import type { TaskFailure } from '../../model/failure.ts';
@@ -66,9 +67,9 @@ export function watchOf(ticket: Ticket): TicketWatch {
 
 export class Ticket implements Waiter {
   readonly run: ScheduledRun;
-  /** Changes only when the state of the run is read again. */
+  /** Both change only when the state of the run is read again, or the run is moved to another version. */
   scope: ScopeState;
-  readonly index: number;
+  index: number;
   readonly group: Group;
   rank = 0;
   subRank = 0;
@@ -80,6 +81,8 @@ export class Ticket implements Waiter {
   attempt = 0;
   /** Whether `TaskStarted` is in the log although the body was never run; after a reload. */
   started = false;
+  /** By which its body is to run again, when another process may have begun it. */
+  restart: RestartTask | undefined;
   /** What it holds was not given back yet. */
   holding = false;
   /** What its executor was given. */
@@ -112,6 +115,7 @@ export class Ticket implements Waiter {
     const fresh = new Ticket(this.run, this.scope, this.index, this.order);
     fresh.watch = this.watch;
     fresh.started = this.started;
+    fresh.restart = this.restart;
     fresh.attempt = this.attempt;
     return fresh;
   }

@@ -180,8 +180,17 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
     return this.#attempt.attempt;
   }
 
+  get restart(): number {
+    const { scope, index } = this.#attempt.ticket;
+    return peekDetails(scope, index)?.restarts ?? 0;
+  }
+
   get idempotencyKey(): string {
-    return `${this.#attempt.liveRun.runId}/${this.#attempt.path}`;
+    const { scope, index } = this.#attempt.ticket;
+    const earlier = peekDetails(scope, index)?.earlierAttempts ?? 0;
+    const key = `${this.#attempt.liveRun.runId}/${this.#attempt.path}`;
+    // What begins anew after a move does other work: nobody may take it for the same.
+    return earlier === 0 ? key : `${key}@${earlier + 1}`;
   }
 
   get signal(): AbortSignal {

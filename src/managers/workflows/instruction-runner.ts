@@ -24,6 +24,7 @@ import type { CommitGroup, Effect } from './commit-group.ts';
 import { evaluateCondition } from './evaluate-condition.ts';
 import type { LiveRun } from './live-run.ts';
 import { holdRun, unholdRun } from './run-hold.ts';
+import { instructionNow, replanRun } from './run-move.ts';
 
 /** What a runner is made of. */
 export interface InstructionRunnerParts {
@@ -92,6 +93,9 @@ export class InstructionRunner implements InstructionSink {
           run.setTicket(instruction.scope, instruction.index, scheduler.requeue(ticket));
         return;
       }
+      case 'Replan':
+        replanRun(run, scheduler, this.#parts.attempts);
+        return;
       case 'Hold':
         holdRun(run, scheduler);
         return;
@@ -128,15 +132,16 @@ export class InstructionRunner implements InstructionSink {
       if (attempt !== undefined) this.#starting.push(attempt);
       return;
     }
-    switch (effect.type) {
+    const instruction = instructionNow(run, effect);
+    switch (instruction?.type) {
       case 'Abort':
-        attempts.abort(run, effect);
+        attempts.abort(run, instruction);
         return;
       case 'RetryAt':
-        attempts.retryAt(run, effect);
+        attempts.retryAt(run, instruction);
         return;
       case 'EvaluateCondition':
-        this.#evaluate(run, effect);
+        this.#evaluate(run, instruction);
         return;
       case 'EndRun':
         this.#parts.onEnd(run);

@@ -12,7 +12,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Refusal, RunCommand } from '../../machine/commands.ts';
 import type { RunEvent } from '../../machine/events.ts';
-import { initialState, type RunState, type ScopeState } from '../../machine/state.ts';
+import { initialState, type PlanOf, type RunState, type ScopeState } from '../../machine/state.ts';
 import type { OrchestratorError } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import { isRunFinished } from '../../model/status.ts';
@@ -20,6 +20,7 @@ import { streamOf } from '../persistence/persistence-manager.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { BoundPlan } from '../scheduling/needs-book.ts';
 import type { ScheduledRun, Ticket } from '../scheduling/ticket.ts';
+import type { CutOff } from './restarts.ts';
 
 /** Told when a command was carried out and is durable, was refused, or could not be made durable. */
 export type Acknowledge = (refused: Refusal | OrchestratorError | undefined) => void;
@@ -56,7 +57,10 @@ export function runOfCaller(): LiveRun | undefined {
 /** What a run is made of. */
 export interface LiveRunParts {
   readonly runId: string;
+  /** That of the version that it is started with. */
   readonly plan: CompiledPlan;
+  /** Gives those of versions that it is moved to. */
+  readonly planOf?: PlanOf | undefined;
   readonly bound: BoundPlan;
   readonly submission: number;
 }
@@ -65,7 +69,8 @@ export class LiveRun implements ScheduledRun {
   readonly runId: string;
   /** The stream of its events. */
   readonly stream: string;
-  readonly plan: CompiledPlan;
+  readonly #firstPlan: CompiledPlan;
+  readonly #planOf: PlanOf | undefined;
   readonly submission: number;
   state: RunState;
   /** The last `seq` that is durable. */
@@ -79,6 +84,8 @@ export class LiveRun implements ScheduledRun {
   backlog: Envelope[] = [];
   /** What the state has of an append that failed, until the state has been read again. */
   forgotten: readonly RunEvent[] = [];
+  /** What another process had left under way when this one took the run over. */
+  cutOff: CutOff = NOTHING_CUT_OFF;
   /** Appends and reads in a row that failed. */
   failedAppends = 0;
   /** Nothing of it starts; the ready tasks wait in `held`. */
@@ -94,7 +101,7 @@ export class LiveRun implements ScheduledRun {
   isReleased = false;
   /** The host let it go by itself, so not even who still holds it can read its outputs. */
   isDiscarded = false;
-  readonly #bound: BoundPlan;
+  #bound: BoundPlan;
   readonly #tickets: (Ticket | undefined)[][] = [];
   // Made when they are first needed: most runs fail nowhere and are read by nobody.
   #thrown: Map<string, unknown> | undefined;
@@ -105,11 +112,27 @@ export class LiveRun implements ScheduledRun {
   constructor(parts: LiveRunParts) {
     this.runId = parts.runId;
     this.stream = streamOf(parts.runId);
-    this.plan = parts.plan;
+    this.#firstPlan = parts.plan;
+    this.#planOf = parts.planOf;
     this.submission = parts.submission;
     this.#bound = parts.bound;
-    this.state = initialState(parts.runId, parts.plan);
+    this.state = this.stateBefore();
     this.#context = currentRun.run(this, createContext);
+  }
+
+  /** That of its version now. */
+  get plan(): CompiledPlan {
+    return this.state.plan;
+  }
+
+  /** Its state before its first event, for a fold of its log. */
+  stateBefore(): RunState {
+    return initialState(this.runId, this.#firstPlan, this.#planOf);
+  }
+
+  /** The needs of another plan are the ones that count from now on. */
+  bind(bound: BoundPlan): void {
+    this.#bound = bound;
   }
 
   /** What was thrown by the last failed attempt of a task, as it was thrown; by path. */
@@ -189,6 +212,8 @@ export class LiveRun implements ScheduledRun {
     return isRunFinished(this.state.status);
   }
 }
+
+const NOTHING_CUT_OFF: CutOff = new Map();
 
 /** Calls a function in a context of its own, which is a copy of the current one. */
 function callApart<Argument, Result>(call: (argument: Argument) => Result, argument: Argument): Result {

@@ -6,7 +6,8 @@
  *
  * RL1  After a reload the state is the fold of the log and nothing else (I13, I20).
  * RL2  A body that is being executed goes on, and its outcome counts if the log has its start.
- * RL3  A body whose start is in the log and that this process never ran is run now, under the same attempt.
+ * RL3  A body whose start is in the log and that this process never ran is run now, under the same attempt; if
+ *      another process may have run it, behind an event that counts that.
  * RL4  Commands that are not in the log are decided again, in their order; none is lost and none counts twice (I42).
  * RL5  A store that fails again and again is given up on after a limit, with a coded error to everybody who waits.
  * RL6  Every event in the log is told to listeners once, also when its append was reported as failed.
@@ -17,7 +18,7 @@ import { evolve } from '../../machine/evolve.ts';
 import type { Dispatch, Instruction } from '../../machine/instructions.ts';
 import { resume } from '../../machine/react.ts';
 import { upcast } from '../../machine/replay.ts';
-import { initialState, locate, type RunState, type ScopeState } from '../../machine/state.ts';
+import { locate, type RunState, type ScopeState } from '../../machine/state.ts';
 import { IN_PROGRESS } from '../../machine/transitions.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import { isRunFinished } from '../../model/status.ts';
@@ -29,7 +30,9 @@ import type { Timers } from '../scheduling/timers.ts';
 import { takeBack } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
 import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
+import { cutOffIn, isTooMany, restartOf } from './restarts.ts';
 import type { RunLoop } from './run-loop.ts';
+import { moveTicket, placeNow } from './run-move.ts';
 
 /** Appends and reads in a row that may fail before a run is given up on. */
 export const STORE_FAILURES_MAX = 6;
@@ -42,6 +45,8 @@ export interface ReloaderParts {
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;
   readonly timers: Timers;
+  /** How often a task that says nothing of it is started again after deaths of the process. */
+  readonly maxRestarts: number;
   readonly loop: () => RunLoop;
   /** Told of a run that was given up on. */
   readonly onGivenUp: (run: LiveRun) => void;
@@ -81,8 +86,11 @@ export class Reloader {
     this.#again(run, { kept: this.#dropUnstarted(run), last, sent: sent.length }, error);
   }
 
-  /** Goes on with a run that this process has not had before. */
-  async recover(run: LiveRun): Promise<void> {
+  /**
+   * Goes on with a run that this process has not had before.
+   * @param isNew - whether nobody else can have begun anything of it, as of a fork that was made here and now
+   */
+  async recover(run: LiveRun, isNew = false): Promise<void> {
     this.#begin(run);
     let state: RunState;
     // A store is real: virtual time must not pass while it is read.
@@ -96,6 +104,7 @@ export class Reloader {
       letGo();
     }
     run.durableSeq = state.seq;
+    if (!isNew) run.cutOff = cutOffIn(state);
     this.#goOn(run, state, []);
   }
 
@@ -150,7 +159,7 @@ export class Reloader {
     const letGo = this.#parts.clock.hold();
     try {
       const records = await this.#parts.persistence.readAll(run.runId);
-      const state = initialState(run.runId, run.plan);
+      const state = run.stateBefore();
       const events = records.map((record) => frozenOf(upcast(record)));
       for (const event of events) evolve(state, event);
       return { state, events };
@@ -188,15 +197,12 @@ export class Reloader {
   #adopt(run: LiveRun, state: RunState, kept: readonly Ticket[]): void {
     run.state = state;
     run.forgotten = [];
+    run.bind(this.#parts.scheduler.bind(state.plan));
     for (const ticket of kept) {
-      const { prefix } = ticket.scope;
-      const scope = prefix === '' ? state.scopes[0] : state.scopeByPrefix.get(prefix);
-      if (scope === undefined || !isCurrent(scope, ticket)) {
+      const place = placeNow(run, ticket.scope, ticket.index);
+      if (place === undefined || !isCurrent(place.scope, place.index, ticket))
         this.#parts.attempts.end(ticket);
-        continue;
-      }
-      ticket.scope = scope;
-      run.setTicket(scope, ticket.index, ticket);
+      else moveTicket(run, ticket);
     }
   }
 
@@ -213,10 +219,17 @@ export class Reloader {
     return out;
   }
 
-  /** The log has its start, but its needs are no longer held: it waits for them, and starts without an event. */
-  #dispatchAgain(run: LiveRun, { scope, index, attempt }: Dispatch): void {
+  /** The log has its start, but its needs are no longer held: it waits for them, and goes on from there. */
+  #dispatchAgain(run: LiveRun, dispatch: Dispatch): void {
+    const { scope, index, attempt } = dispatch;
+    const restart = restartOf(run, dispatch, this.#parts.maxRestarts);
+    if (restart !== undefined && isTooMany(dispatch, restart)) {
+      this.#parts.loop().submit(run, restart);
+      return;
+    }
     const ticket = this.#parts.scheduler.createTicket(run, scope, index);
     ticket.started = true;
+    ticket.restart = restart;
     ticket.attempt = attempt;
     run.setTicket(scope, index, ticket);
     this.#parts.scheduler.enqueue(ticket);
@@ -250,7 +263,7 @@ function refuseAll(envelopes: readonly Envelope[], error: OrchestratorError): vo
 }
 
 /** Whether the log says that the attempt of a ticket is in progress. */
-function isCurrent(scope: ScopeState, { index, attempt }: Ticket): boolean {
+function isCurrent(scope: ScopeState, index: number, { attempt }: Ticket): boolean {
   return scope.status[index] === IN_PROGRESS && scope.attempts[index] === attempt;
 }
 

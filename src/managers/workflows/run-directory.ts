@@ -40,6 +40,11 @@ export class RunDirectory {
     this.#runs.set(run.runId, run);
   }
 
+  /** Takes a run out that cannot go on here after all; its log stays. */
+  withdraw(run: LiveRun): void {
+    if (this.#runs.get(run.runId) === run) this.#runs.delete(run.runId);
+  }
+
   find(runId: string): LiveRun | undefined {
     return this.#runs.get(runId);
   }
@@ -69,10 +74,11 @@ export class RunDirectory {
     return [...this.#runs.values()].filter((run) => !run.isOver);
   }
 
-  /** The ids of the runs of a workflow, of whatever version, that have not ended. */
-  unfinishedOf(workflowId: string): readonly string[] {
+  /** The ids of the runs of a workflow that have not ended: of one version, or of any. */
+  unfinishedOf(workflowId: string, version?: number): readonly string[] {
     return this.unfinished()
       .filter((run) => run.plan.workflowId === workflowId)
+      .filter((run) => version === undefined || run.state.workflowVersion === version)
       .map((run) => run.runId);
   }
 

@@ -27,6 +27,7 @@ import { CommitGroup } from './commit-group.ts';
 import { Inbox } from './inbox.ts';
 import { InstructionRunner } from './instruction-runner.ts';
 import type { Acknowledge, Envelope, LiveRun } from './live-run.ts';
+import { isToBeCounted } from './restarts.ts';
 import type { RunLoopParts } from './run-loop-parts.ts';
 
 /** Commands decided between two appends, so that a flood of them is cut into turns. */
@@ -229,16 +230,15 @@ export class RunLoop {
     const run = ticket.run as LiveRun;
     const { scope, index } = ticket;
     const group = this.#gathering;
-    if (ticket.started) {
-      // After a reload: the log says that it has started, and its body was never run.
+    const path = pathIn(scope, index);
+    pointAt(run.state, scope, index, path);
+    if (ticket.started && !isToBeCounted(ticket)) {
       group.addEffect(run, ticket);
       return;
     }
-    const path = pathIn(scope, index);
-    pointAt(run.state, scope, index, path);
-    const command = this.#startCommand;
+    const command = ticket.restart ?? this.#startCommand;
     command.at = this.#now;
-    command.path = path;
+    if (command === this.#startCommand) command.path = path;
     const refusal = step(run.state, command, group.open(run), this.#runner.take(run, group));
     if (refusal !== undefined) {
       this.#parts.attempts.end(ticket);

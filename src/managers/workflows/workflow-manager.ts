@@ -10,7 +10,7 @@
  */
 import { nearestName } from '../../base/nearest.ts';
 import { describeName, quote } from '../../base/values.ts';
-import { checkFunction, checkKeys, checkRecord, reading } from '../../model/checks.ts';
+import { reading } from '../../model/checks.ts';
 import { compile } from '../../model/compile.ts';
 import { refuse } from '../../model/errors.ts';
 import { checkId } from '../../model/ids.ts';
@@ -20,9 +20,11 @@ import type { AnyTask } from '../../model/task.ts';
 import { type Finding, findFaults } from '../../model/validate.ts';
 import { type AnyWorkflow, type OpenWorkflow, Workflow, workflowFromData } from '../../model/workflow.ts';
 import type { TaskData, WorkflowData, WorkflowOptions } from '../../model/workflow-data.ts';
-import { diffPlans, type WorkflowDiff } from '../../model/workflow-diff.ts';
+import { diffPlans, type VersionDiff } from '../../model/workflow-diff.ts';
 import type { VersionNumbers } from './definitions.ts';
+import type { MovedRuns, RolledBack } from './run-move.ts';
 import { type RegisteredWorkflow, VersionList, type WorkflowVersion } from './version-list.ts';
+import { checkParts, checkRollback, type WorkflowManagerParts } from './workflow-manager-parts.ts';
 import { archived, changedMeanwhile, inUse, notAtOnce } from './workflow-refusals.ts';
 
 /** Tasks, or a whole workflow, or a function that edits a copy of the newest version. */
@@ -31,14 +33,6 @@ export type WorkflowChange =
   | WorkflowData
   | readonly (AnyTask | TaskData)[]
   | ((draft: OpenWorkflow) => void);
-
-/** What a manager asks of those around it; alone it needs none of it. */
-export interface WorkflowManagerParts {
-  /** Refuses a workflow that could never run here, for its handlers or its needs. Default: none is refused. */
-  readonly admit?: (workflow: AnyWorkflow) => void;
-  /** The ids of the runs of a workflow that have not ended. Default: there are none. */
-  readonly unfinishedRuns?: (workflowId: string) => readonly string[];
-}
 
 /** What `validateWorkflow` found. */
 export interface WorkflowValidation {
@@ -61,7 +55,8 @@ export class WorkflowManager {
   readonly #deleted = new Map<string, number>();
   readonly #numbers: VersionNumbers | undefined;
   readonly #admit: (workflow: AnyWorkflow) => void;
-  readonly #unfinishedRuns: (workflowId: string) => readonly string[];
+  readonly #unfinishedRuns: (workflowId: string, version?: number) => readonly string[];
+  #moveRuns: (workflowId: string, version: number) => Promise<MovedRuns> = moveNone;
 
   /**
    * @param numbers - @internal what numbers mean in the store; none when they last no longer than this process
@@ -72,6 +67,11 @@ export class WorkflowManager {
     this.#numbers = numbers;
     this.#admit = admit;
     this.#unfinishedRuns = unfinishedRuns;
+  }
+
+  /** @internal Gives it what moves runs; without it there are none. */
+  connect(moveRuns: (workflowId: string, version: number) => Promise<MovedRuns>): void {
+    this.#moveRuns = moveRuns;
   }
 
   /**
@@ -149,9 +149,31 @@ export class WorkflowManager {
    * Appends a version whose content is that of an earlier one.
    * @throws OrchestratorError `WORKFLOW_NOT_FOUND`, `LIMIT_EXCEEDED`
    */
-  rollbackWorkflow(name: string, version: number): RegisteredWorkflow {
+  rollbackWorkflow(name: string, version: number): RegisteredWorkflow;
+  /** The same, and moves the unfinished runs there; those that cannot go on with it stay as they are. */
+  rollbackWorkflow(name: string, version: number, options: { takeRuns: true }): Promise<RolledBack>;
+  rollbackWorkflow(
+    name: string,
+    version: number,
+    options?: { takeRuns: true },
+  ): RegisteredWorkflow | Promise<RolledBack> {
+    const takes = checkRollback(options);
     const workflow = this.get(name, version).workflow.again();
-    return this.#append(workflow, compile(workflow), version);
+    const registered = this.#append(workflow, compile(workflow), version);
+    if (!takes) return registered;
+    return this.#moveRuns(name, registered.version).then((runs) => ({ registered, ...runs }));
+  }
+
+  /**
+   * Moves the unfinished runs of a workflow, of whatever version, to one version.
+   *
+   * @param version - default: the newest
+   * @returns the runs that go on with it, and those that cannot, with the reason of each
+   * @throws OrchestratorError `WORKFLOW_NOT_FOUND`
+   */
+  async moveRuns(name: string, version?: number): Promise<MovedRuns> {
+    const to = this.get(name, version);
+    return this.#moveRuns(to.workflowId, to.version);
   }
 
   /**
@@ -176,11 +198,13 @@ export class WorkflowManager {
   }
 
   /**
-   * What differs between two versions.
+   * What differs between two versions, and which runs under way have the first of them.
    * @throws OrchestratorError `WORKFLOW_NOT_FOUND`
    */
-  diff(name: string, from: number, to: number): WorkflowDiff {
-    return diffPlans(this.get(name, from).plan, this.get(name, to).plan);
+  diff(name: string, from: number, to: number): VersionDiff {
+    const { plan } = this.get(name, from);
+    const affectedRuns = this.#unfinishedRuns(plan.workflowId, from);
+    return { ...diffPlans(plan, this.get(name, to).plan), affectedRuns };
   }
 
   /**
@@ -216,6 +240,10 @@ export class WorkflowManager {
   get(workflowId: string, version?: number): WorkflowVersion {
     return this.#list(workflowId).get(version);
   }
+
+  /** @internal The plan of a version, if that is registered. */
+  readonly planOf = (workflowId: string, version: number): CompiledPlan | undefined =>
+    this.has(workflowId, version) ? this.get(workflowId, version).plan : undefined;
 
   /** Whether a version is registered. */
   has(workflowId: string, version: number): boolean {
@@ -299,17 +327,8 @@ export class WorkflowManager {
   }
 }
 
-const PARTS: ReadonlySet<string> = new Set(['admit', 'unfinishedRuns']);
-
-function checkParts(given: unknown): WorkflowManagerParts {
-  const at = 'new WorkflowManager';
-  return reading(at, 'an object of functions', () => {
-    const parts = checkRecord(given, at, 'an object of functions');
-    checkKeys(parts, PARTS, at);
-    for (const key of PARTS)
-      if (parts[key] !== undefined) checkFunction(parts[key], `${at}/${key}`, 'a function');
-    return parts;
-  });
+async function moveNone(): Promise<MovedRuns> {
+  return { moved: [], refused: [] };
 }
 
 function asWorkflow(change: unknown): AnyWorkflow {

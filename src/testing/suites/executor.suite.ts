@@ -141,6 +141,7 @@ function contextOf(path: string, inputData: unknown, signal: AbortSignal): Conte
     inputData,
     dependencies: {},
     attempt: 1,
+    restart: 0,
     idempotencyKey: `run-1/${path}`,
     trace: {},
     signal,

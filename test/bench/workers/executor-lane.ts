@@ -52,6 +52,7 @@ const CONTEXT = {
   input: undefined,
   dependencies: {},
   attempt: 1,
+  restart: 0,
   idempotencyKey: RUN_ID,
   trace: {},
   locks: { names: [], token: () => 0 },

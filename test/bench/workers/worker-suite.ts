@@ -42,14 +42,15 @@ const OURS = { executor: 'target', orchestrator: 'goal' } as const;
 const BESIDE: LaneName = 'tinypool';
 const WITH_MAP: readonly LaneName[] = ['orchestrator', 'tinypool'];
 
-const SUBJECTS: readonly Subject[] = LANE_NAMES.flatMap((lane): Subject[] => [
-  { lane, what: 'trips64' },
-  { lane, what: 'trips1' },
+/**
+ * What is measured without anything else between. A gain is a ratio, and the speed of a machine changes within seconds:
+ * so its two sides take turns, and neither is always the first.
+ */
+const GROUPS: readonly (readonly Subject[])[] = LANE_NAMES.flatMap((lane): Subject[][] => [
+  [{ lane, what: 'trips64' }],
+  [{ lane, what: 'trips1' }],
   ...(WITH_MAP.includes(lane)
-    ? ([
-        { lane, what: 'mapInline' },
-        { lane, what: 'mapThreads' },
-      ] as const)
+    ? [(['mapInline', 'mapThreads'] as const).map((what) => ({ lane, what }))]
     : []),
 ]);
 
@@ -67,7 +68,7 @@ interface Plan {
 
 export async function workersSuite({ rounds, say }: Plan): Promise<WorkersResult> {
   const peers = new Map(LANE_NAMES.map((name) => [name, new Peer<LaneName>(name)]));
-  const figures = new Map(SUBJECTS.map((subject) => [keyOf(subject), [] as number[]]));
+  const figures = new Map(GROUPS.flat().map((subject) => [keyOf(subject), [] as number[]]));
   const sample = async (subject: Subject, minimumMs: number): Promise<LaneSample> => {
     const { kind, ask } = ASKS[subject.what];
     const peer = peers.get(subject.lane) as Peer<LaneName>;
@@ -75,14 +76,15 @@ export async function workersSuite({ rounds, say }: Plan): Promise<WorkersResult
   };
   try {
     say('warming up');
-    for (const subject of SUBJECTS) await sample(subject, WARM_UP_MS);
+    for (const subject of GROUPS.flat()) await sample(subject, WARM_UP_MS);
     const random = seededRandom(Date.now());
     for (let round = 1; round <= rounds; round++) {
       say(`round ${round} of ${rounds}`);
-      for (const subject of shuffled(SUBJECTS, random)) {
+      for (const group of shuffled(GROUPS, random)) {
         // One repetition outside the clock: the process slept, and its threads were ended meanwhile perhaps.
-        await sample(subject, 0);
-        figures.get(keyOf(subject))?.push((await sample(subject, SAMPLE_MS)).perSecond);
+        for (const subject of group) await sample(subject, 0);
+        for (const [subject, perSecond] of await inTurns(group, sample))
+          figures.get(keyOf(subject))?.push(perSecond);
       }
     }
   } finally {
@@ -93,6 +95,29 @@ export async function workersSuite({ rounds, say }: Plan): Promise<WorkersResult
     verdicts: judge(figures),
     json: { unit: 'answers per second', samples: Object.fromEntries(figures) },
   };
+}
+
+type TakeSample = (subject: Subject, minimumMs: number) => Promise<LaneSample>;
+
+/** One subject alone has one long sample. Of several each has short ones, forth and back, and their mean by time counts. */
+async function inTurns(group: readonly Subject[], sample: TakeSample): Promise<Map<Subject, number>> {
+  const order =
+    group.length === 1 ? group : [...group, ...group.toReversed(), ...group, ...group.toReversed()];
+  const taken = new Map<Subject, LaneSample[]>(group.map((subject) => [subject, []]));
+  for (const subject of order)
+    taken.get(subject)?.push(await sample(subject, group.length === 1 ? SAMPLE_MS : SAMPLE_MS / 2));
+  return new Map([...taken].map(([subject, samples]) => [subject, overAll(samples)]));
+}
+
+/** All answers by all of the time. */
+function overAll(samples: readonly LaneSample[]): number {
+  let repetitions = 0;
+  let time = 0;
+  for (const each of samples) {
+    repetitions += each.repetitions;
+    time += each.repetitions / each.perSecond;
+  }
+  return repetitions / time;
 }
 
 function keyOf({ lane, what }: Subject): string {

@@ -32,6 +32,7 @@ const TASK_KEYS = [
   'timeout',
   'totalTimeout',
   'heartbeatTimeout',
+  'maxRestarts',
   'when',
   'tags',
   'metadata',

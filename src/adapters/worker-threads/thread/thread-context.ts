@@ -92,6 +92,10 @@ export class ThreadContext implements HandlerContext<unknown, unknown> {
     return this.#call.attempt;
   }
 
+  get restart(): number {
+    return this.#call.restart;
+  }
+
   get idempotencyKey(): string {
     return this.#call.idempotencyKey;
   }

@@ -16,6 +16,7 @@ import { restoreErrors } from '../carried-errors.ts';
 import { Claims } from '../claims.ts';
 import { packError, unpackError } from '../error-envelope.ts';
 import type { CallMessage, SessionStart, ToHost, ToThread, Wire } from '../protocol.ts';
+import { ShortWait } from '../short-wait.ts';
 import { Asks } from './asks.ts';
 import { CallScope } from './call-scope.ts';
 import { functionOf, loadFunctions, type ModuleFunctions } from './load-module.ts';
@@ -43,6 +44,7 @@ export class ThreadSession {
   /** Whether what is executed must be alone. */
   #isAlone = false;
   readonly #tookMs = new Map<string, number>();
+  readonly #wait = new ShortWait({ isExpecting: () => this.#isFree });
   #functions: ModuleFunctions | undefined;
   /** The host's clock, where it is a virtual one. */
   #now = 0;
@@ -59,7 +61,16 @@ export class ThreadSession {
     this.#asks = new Asks(say);
     const { isVirtual } = start;
     this.#services = { say, asks: this.#asks, isVirtual, now: isVirtual ? () => this.#now : Date.now };
-    wire.onBatch((batch) => this.#take(batch));
+    wire.onBatch((batch) => {
+      this.#wait.heard();
+      this.#take(batch);
+      if (this.#isFree) this.#wait.begin();
+    });
+  }
+
+  /** Whether it has nothing to do until the next message. */
+  get #isFree(): boolean {
+    return this.#count === 0 && !this.#isEnding;
   }
 
   /** Resolves when the host has said that nothing more will come, and what had come before is over. */
@@ -229,7 +240,10 @@ export class ThreadSession {
     if (left === 0) this.#executing.delete(call.name);
     else this.#executing.set(call.name, left);
     if (this.#count === 0) this.#isAlone = false;
-    if (pumps) this.#pump();
+    if (pumps) {
+      this.#pump();
+      if (this.#isFree) this.#wait.begin();
+    }
     this.#endWhenOver();
   }
 }
