@@ -3,7 +3,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SqliteDatabase, SqliteDriver } from '@taskmaster-ai/orchestrator/sqlite';
+import type { EventStore } from '@taskmaster-ai/orchestrator';
+import {
+  type SqliteDatabase,
+  type SqliteDriver,
+  type SqliteStoreOptions,
+  sqliteStore,
+} from '@taskmaster-ai/orchestrator/sqlite';
 import { runsTypeScript } from './workers.ts';
 
 const load = createRequire(import.meta.url);
@@ -56,6 +62,20 @@ export const ANY_DRIVER: DriverHere =
 /** The name of a group of tests, with the reason when they are skipped. */
 export const unless = (missing: string | undefined, name: string): string =>
   missing === undefined ? name : `${name} (skipped: ${missing})`;
+
+type AtOnce<Method> = Method extends (...given: infer Given) => infer Answer
+  ? (...given: Given) => Exclude<Answer, Promise<unknown>>
+  : Method;
+
+/** A store that answers at once, in types too. */
+export type DirectStore = {
+  readonly [Key in keyof EventStore]-?: AtOnce<NonNullable<EventStore[Key]>>;
+};
+
+/** A store on a database that is open. */
+export function storeOn(database: SqliteDatabase, options: SqliteStoreOptions = {}): DirectStore {
+  return sqliteStore(database, { ...options, blocking: true }) as unknown as DirectStore;
+}
 
 /** A folder that is removed by `remove`. */
 export function scratch(): { readonly file: (name: string) => string; remove(): void } {

@@ -114,7 +114,8 @@ export class World {
         const known = this.work.get(path);
         const attempt =
           instruction.type === 'Dispatch' ? instruction.attempt : (scope.attempts[index] ?? 0) + 1;
-        const isAgain = known?.isCutOff === true && instruction.type === 'Dispatch';
+        // Only who asks knows whether the process has ended since: a list of random commands may ask at any time.
+        const isAgain = known?.kind === 'Dispatch' && instruction.type === 'Dispatch';
         if (known !== undefined && !isAgain && !mayFollow(known.kind, instruction.type))
           throw new Error(`${instruction.type} at ${path}, where ${known.kind} is open`);
         if (isLive && instruction.type !== 'Dispatch') this.#count(instruction.type, path, attempt);
