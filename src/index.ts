@@ -4,6 +4,7 @@
 export { MemoryStore } from './adapters/memory/memory-store.ts';
 export { SystemClock } from './adapters/system/system-clock.ts';
 export { toRecord } from './base/event-record.ts';
+export { isAskedFor } from './base/stream-filter.ts';
 export type {
   CancelCause,
   ConditionEvaluated,
@@ -27,6 +28,7 @@ export type {
   TaskFailed,
   TaskPriorityChanged,
   TaskProgressed,
+  TaskRestarted,
   TaskRetryScheduled,
   TaskSkipped,
   TaskStarted,
@@ -192,6 +194,7 @@ export type { OrchestratorOptions } from './orchestrator/options.ts';
 export { Orchestrator } from './orchestrator/orchestrator.ts';
 export type { ForkOptions, PersistedState, PersistOptions } from './orchestrator/persist-state.ts';
 export type { LeftRun, LostRun, RecoveredState } from './orchestrator/recover-runs.ts';
+export type { RerunOptions } from './orchestrator/rerun-run.ts';
 export type { EventsOptions } from './orchestrator/run-events.ts';
 export type { Run } from './orchestrator/run-handle.ts';
 export type { FailedTask, RunResult, SettledRun } from './orchestrator/run-outcome.ts';
@@ -206,8 +209,10 @@ export {
 } from './orchestrator/worker-handlers.ts';
 export type { CancelTimer, Clock } from './ports/clock.ts';
 export type {
+  BlobRecord,
   CheckpointInfo,
   CheckpointRecord,
+  Durability,
   EventRecord,
   EventStore,
   ListRequest,
@@ -217,6 +222,7 @@ export type {
   SchemaVersions,
   StoreCapabilities,
   StreamAppend,
+  StreamFacts,
   StreamInfo,
 } from './ports/event-store.ts';
 export type { Executor, ExecutorCapabilities, Invocation, Outcome, ReportOutcome } from './ports/executor.ts';

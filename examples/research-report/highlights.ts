@@ -118,11 +118,16 @@ export type Figures = HostLoad & { elapsed: number };
 export function renderGain(threads: Figures, inline: Figures): string {
   const both = (of: keyof Figures): string =>
     `${formatDuration(Math.round(threads[of]))} (inline ${formatDuration(Math.round(inline[of]))})`;
-  return row(
+  const gain = row(
     'On threads',
     `${both('elapsed')}; host busy for ${both('busy')}, longest pause ${both('pause')}`,
   );
+  return threads.elapsed < inline.elapsed ? gain : gain + row('', NO_TIME_WON);
 }
+
+/** Threads are started, load and compile these modules once each, and are sent copies: that has to be earned first. */
+const NO_TIME_WON =
+  'No time is won: to start threads and to copy what they work on takes as long as they save here. They keep the host free.';
 
 export function renderNoGain(why: string): string {
   return row('On threads', `not compared with the same work inline: ${why}`);

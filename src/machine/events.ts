@@ -49,8 +49,14 @@ export interface RunCreated extends Fact<'RunCreated'> {
   readonly priority: number;
   /** The key under which it was started once only, if any. */
   readonly key?: string;
-  /** Whose log up to `seq` this one begins with, when the run is a fork, and when it was made. */
-  readonly forkedFrom?: { readonly runId: string; readonly seq: number; readonly at: number };
+  /** Whose log up to `seq` this one begins with, when the run was made of another one, and when it was made. */
+  readonly forkedFrom?: {
+    readonly runId: string;
+    readonly seq: number;
+    readonly at: number;
+    /** How many events this log begins with, when they are only those of the tasks that were kept (`retry`, `rerunFrom`). */
+    readonly kept?: number;
+  };
 }
 /** Its tasks may start. */
 export interface RunStarted extends Fact<'RunStarted'> {}

@@ -13,6 +13,7 @@ import { durableStatus, undurableByPath } from './durable-view.ts';
 import { type ExplainServices, explainTask } from './explain-task.ts';
 import type { Explanation } from './explanation.ts';
 import type { ForkOptions } from './persist-state.ts';
+import type { RerunOptions } from './rerun-run.ts';
 import { checkEvents, type EventsOptions, readEvents } from './run-events.ts';
 import { outcomeOf, type RunResult, resultOf, type SettledRun } from './run-outcome.ts';
 import { findTask, type TaskView, viewOf } from './task-view.ts';
@@ -23,6 +24,7 @@ export interface HandleServices extends ExplainServices {
   submit(run: LiveRun, command: RunCommand): Promise<void>;
   release(run: LiveRun): void;
   fork(run: LiveRun, options: ForkOptions): Promise<LiveRun>;
+  rerun(run: LiveRun, from: { readonly path: TaskPath } | undefined, options: RerunOptions): Promise<LiveRun>;
   move(run: LiveRun, version: number, options: MoveOptions): Promise<RunMove>;
   /** Completes the current attempt of a task from outside. */
   complete(run: LiveRun, path: TaskPath, output: unknown): Promise<void>;
@@ -197,6 +199,31 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    */
   async fork(options: ForkOptions = {}): Promise<Run<Outputs>> {
     return new Run<Outputs>(await this.#services.fork(this.#run, options), this.#services);
+  }
+
+  /**
+   * A new run, of the same version, that tries again what did not complete in this one, failed or cancelled; this one does
+   * not change. Kept, with their outputs, are tasks that completed or that their own `when` skipped, if everything they
+   * depend on is kept; all others are as if they had never started: their attempts and restarts count from 0.
+   *
+   * @returns when its beginning is durable
+   * @throws OrchestratorError `TRANSITION_ILLEGAL` while this run goes on, and when it completed; `RUN_NOT_FOUND` (it was
+   *   released), `INPUT_INVALID`, `OPTION_INVALID`, `OPTION_UNKNOWN`
+   */
+  async retry(options: RerunOptions = {}): Promise<Run<Outputs>> {
+    return new Run<Outputs>(await this.#services.rerun(this.#run, undefined, options), this.#services);
+  }
+
+  /**
+   * A new run, of the same version, that does a task of this one again, and everything that depends on it, directly or not;
+   * what else did not complete is tried again too, failures that the workflow tolerates excepted. This run, which has to
+   * have ended, does not change.
+   *
+   * @param path - a task of the workflow itself, not one of a child scope
+   * @throws OrchestratorError `TASK_NOT_FOUND`; `TRANSITION_ILLEGAL` while this run goes on; and as `retry`
+   */
+  async rerunFrom(path: TaskPath, options: RerunOptions = {}): Promise<Run<Outputs>> {
+    return new Run<Outputs>(await this.#services.rerun(this.#run, { path }, options), this.#services);
   }
 
   /**

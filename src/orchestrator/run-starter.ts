@@ -21,6 +21,7 @@ import { asWorkflow } from './options.ts';
 import { forkRun } from './persist-state.ts';
 import { findRun } from './recover-runs.ts';
 import { completeTask } from './report-outcome.ts';
+import { rerunRun } from './rerun-run.ts';
 import { type HandleServices, Run } from './run-handle.ts';
 import { asError, type CheckedStart, checkInput, checkStart } from './start-run.ts';
 import { TaskMonitor } from './task-monitor.ts';
@@ -44,6 +45,7 @@ export class RunStarter {
       undurable: (run) => parts.loop.undurable(run),
       release: (run) => parts.directory.release(run),
       fork: (run, options) => forkRun(parts, run, options),
+      rerun: (run, from, options) => rerunRun(parts, run, from, options),
       move: (run, version, options) => moveRun(parts, run, version, options),
       complete: (run, path, output) => completeTask(parts, run, path, output),
     };

@@ -1,6 +1,7 @@
 import { OrchestratorError } from '../model/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
+  BlobRecord,
   CheckpointInfo,
   CheckpointRecord,
   EventRecord,
@@ -94,10 +95,17 @@ export class ScriptedStore implements EventStore {
   readonly loadCheckpoint?: (id: string) => MaybePromise<CheckpointRecord | undefined>;
   readonly listCheckpoints?: (stream: string) => MaybePromise<readonly CheckpointInfo[]>;
   readonly removeCheckpoint?: (id: string) => MaybePromise<void>;
+  /** There only when the store inside keeps blobs. */
+  readonly saveBlob?: (blob: BlobRecord, epoch: number) => MaybePromise<void>;
+  readonly loadBlob?: (stream: string, id: string) => MaybePromise<Uint8Array | undefined>;
 
   constructor(inner: EventStore, options: ScriptedStoreOptions = {}) {
     this.#inner = inner;
     this.#options = options;
+    if (inner.saveBlob !== undefined) {
+      this.saveBlob = (blob, epoch) => inner.saveBlob?.(blob, epoch);
+      this.loadBlob = (stream, id) => inner.loadBlob?.(stream, id);
+    }
     if (inner.saveCheckpoint === undefined) return;
     this.saveCheckpoint = (checkpoint, epoch) => this.#saveCheckpoint(checkpoint, epoch);
     this.loadCheckpoint = (id) => inner.loadCheckpoint?.(id);

@@ -3,7 +3,11 @@ import { eventStoreSuite, ScriptedStore } from '@taskmaster-ai/orchestrator/test
 import { describe, expect, it } from 'vitest';
 
 describe('MemoryStore', () => {
-  eventStoreSuite(() => new MemoryStore(), { describe, it });
+  eventStoreSuite(
+    () => new MemoryStore(),
+    { describe, it },
+    (store) => store,
+  );
 
   it('answers at once', () => {
     const store = new MemoryStore();

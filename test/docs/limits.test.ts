@@ -22,6 +22,7 @@ import { GRAPH_TASKS_MAX } from '../../src/model/graph/graph-data.ts';
 import { PATHS_MAX } from '../../src/model/graph/workflow-graph.ts';
 import { ID_LENGTH_MAX } from '../../src/model/ids.ts';
 import { LOCKS_MAX } from '../../src/model/needs.ts';
+import { MAX_RESTARTS_MAX } from '../../src/model/task-policies.ts';
 import { PRIORITY_MAX } from '../../src/model/task-options.ts';
 import { TRACE_CHARACTERS_MAX, TRACE_ENTRIES_MAX } from '../../src/model/trace.ts';
 import { REVISION_MAX } from '../../src/model/workflow.ts';
@@ -45,6 +46,7 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'dependencies in a workflow': { EDGES_MAX },
   'ids and names': { ID_LENGTH_MAX },
   'priority, of a task and of a run': { PRIORITY_MAX },
+  'starts of a task after deaths of the process': { MAX_RESTARTS_MAX },
   'locks of a task, or of one request': { LOCKS_MAX },
   'progress events of an attempt': { PROGRESS_EVENTS_MAX },
   'limits of tasks at once': { COUNT_MAX },

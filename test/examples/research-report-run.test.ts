@@ -278,6 +278,13 @@ describe('the program', () => {
     );
   });
 
+  it('says so when threads have won no time', () => {
+    const figures = { elapsed: 2_100, busy: 600, pause: 41 };
+    const slower = renderGain(figures, { ...figures, elapsed: 2_100 });
+    expect(slower).toMatch(/^On threads 2\.1 s \(inline 2\.1 s\).*\n {11}No time is won: .*\.\n$/);
+    expect(renderGain(figures, { ...figures, elapsed: 2_101 })).not.toContain('No time is won');
+  });
+
   it('stops when it is asked to, and leaves no report', async () => {
     const out = path.join(root, 'cancelled');
     const stop = new AbortController();

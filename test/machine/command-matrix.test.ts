@@ -224,7 +224,14 @@ describe('a command on a run', () => {
   it('is in one of the two tables, or is CloseScope (see the tests of scopes)', () => {
     const tested = new Set([...ON_TASKS, ...ON_RUNS].map(([ask]) => ask.type));
     const all: Record<RunCommand['type'], true> = {
-      ...{ StartRun: true, StartTask: true, RestartTask: true, ReportSuccess: true, ReportFailure: true, StopTask: true },
+      ...{
+        StartRun: true,
+        StartTask: true,
+        RestartTask: true,
+        ReportSuccess: true,
+        ReportFailure: true,
+        StopTask: true,
+      },
       ...{
         AbandonTask: true,
         ExpireTask: true,

@@ -62,7 +62,7 @@ describe('opening a store with unfinished runs', () => {
     expect([judge.startsOf('a'), judge.startsOf('b'), judge.startsOf('c')]).toEqual([0, 1, 1]);
     expect(judge.faults).toEqual([]);
     // What happened before is not told again.
-    expect(judge.heard.map((event) => event.seq)).toEqual([6, 7, 8, 9]);
+    expect(judge.heard.map((event) => event.seq)).toEqual([6, 7, 8, 9, 10]);
     const log = storedLog(store, run.runId);
     expect(log.map((event) => event.seq)).toEqual(log.map((_, i) => i + 1));
   });

@@ -261,6 +261,16 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
   },
   TASK_TIMEOUT: (stage) =>
     causeOf(stage, task('fetch', { timeout: '30s', run: ({ clock }) => clock.sleep('1h') })),
+  TASK_DEAD_LETTER: async (stage) => {
+    const store = new MemoryStore();
+    const deadly = task('parse', { maxRestarts: 0, run: () => new Promise<never>(() => {}) });
+    const workflow = defineWorkflow('report', { tasks: [deadly] });
+    const first = await stage.open({ store, workflows: [workflow] });
+    const { runId } = await first.manageWorkflow(workflow);
+    await first.close({ grace: 0 });
+    const second = await stage.open({ store, workflows: [workflow] });
+    return (await rejection(second.getRun(runId).result())).cause as OrchestratorError;
+  },
   TASK_CANCELLED: async (stage) => {
     const run = await (await stage.open()).scheduleTask(nap);
     await run.cancelTask('nap');

@@ -121,7 +121,8 @@ export class World {
         if (isLive && instruction.type !== 'Dispatch') this.#count(instruction.type, path, attempt);
         const dueAt = instruction.type === 'RetryAt' ? instruction.dueAt : undefined;
         const isCutOff = !isLive && instruction.type === 'Dispatch';
-        if (isLive && instruction.type === 'Dispatch') this.bodies.set(path, (this.bodies.get(path) ?? 0) + 1);
+        if (isLive && instruction.type === 'Dispatch')
+          this.bodies.set(path, (this.bodies.get(path) ?? 0) + 1);
         this.work.set(path, { kind: instruction.type, path, attempt, dueAt, stop: undefined, isCutOff });
       }
     }

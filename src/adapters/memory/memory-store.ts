@@ -1,6 +1,8 @@
 import { toRecord } from '../../base/event-record.ts';
+import { isAskedFor } from '../../base/stream-filter.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type {
+  BlobRecord,
   CheckpointInfo,
   CheckpointRecord,
   EventRecord,
@@ -11,6 +13,7 @@ import type {
   SchemaVersions,
   StoreCapabilities,
   StreamAppend,
+  StreamFacts,
   StreamInfo,
 } from '../../ports/event-store.ts';
 
@@ -19,6 +22,7 @@ interface Stream {
   readonly events: LoggedEvent[];
   /** The table of versions of the events from `from` on; there is another one only after an upgrade in this process. */
   readonly versions: { readonly from: number; readonly table: SchemaVersions }[];
+  facts: StreamFacts | undefined;
 }
 
 /**
@@ -33,6 +37,7 @@ export class MemoryStore implements EventStore {
   readonly #checkpoints = new Map<string, CheckpointRecord>();
   /** The ids of the checkpoints of each stream that has some. */
   readonly #checkpointsOf = new Map<string, Set<string>>();
+  readonly #blobs = new Map<string, Map<string, Uint8Array>>();
   #owner: string | undefined;
   #epoch = 0;
 
@@ -62,15 +67,21 @@ export class MemoryStore implements EventStore {
     return records;
   }
 
-  list({ prefix, limit, after }: ListRequest): readonly StreamInfo[] {
+  list(request: ListRequest): readonly StreamInfo[] {
+    const { limit, after } = request;
     const found: StreamInfo[] = [];
     let passed = after === undefined;
-    for (const [stream, { events }] of this.#streams) {
+    for (const [stream, { events, facts }] of this.#streams) {
       if (found.length >= limit) break;
-      if (passed && stream.startsWith(prefix)) {
-        const last = events[events.length - 1] as LoggedEvent;
-        found.push({ stream, lastSeq: events.length, lastType: last.type, lastAt: last.at });
-      }
+      const last = events[events.length - 1];
+      if (passed && last !== undefined && isAskedFor(stream, facts, request))
+        found.push({
+          stream,
+          lastSeq: events.length,
+          lastType: last.type,
+          lastAt: last.at,
+          ...(facts === undefined ? undefined : { facts }),
+        });
       if (stream === after) passed = true;
     }
     return found;
@@ -83,6 +94,7 @@ export class MemoryStore implements EventStore {
   remove(streams: readonly string[]): void {
     const gone = new Set(streams);
     for (const stream of gone) this.#streams.delete(stream);
+    if (this.#blobs.size > 0) for (const stream of gone) this.#blobs.delete(stream);
     if (this.#checkpoints.size > 0) for (const stream of gone) this.#removeCheckpointsOf(stream);
     if (this.#keys.size === 0) return;
     for (const [key, stream] of this.#keys) if (gone.has(stream)) this.#keys.delete(key);
@@ -135,6 +147,17 @@ export class MemoryStore implements EventStore {
     if (ids?.size === 0) this.#checkpointsOf.delete(found.stream);
   }
 
+  saveBlob({ stream, id, bytes }: BlobRecord, epoch: number): void {
+    if (epoch !== this.#epoch) throw staleEpoch(epoch, this.#epoch, stream);
+    const blobs = this.#blobs.get(stream) ?? new Map<string, Uint8Array>();
+    this.#blobs.set(stream, blobs);
+    blobs.set(id, bytes.slice());
+  }
+
+  loadBlob(stream: string, id: string): Uint8Array | undefined {
+    return this.#blobs.get(stream)?.get(id)?.slice();
+  }
+
   #removeCheckpointsOf(stream: string): void {
     for (const id of this.#checkpointsOf.get(stream) ?? []) this.#checkpoints.delete(id);
     this.#checkpointsOf.delete(stream);
@@ -162,13 +185,14 @@ export class MemoryStore implements EventStore {
   #write(append: StreamAppend, found: Stream | undefined): void {
     let stream = found;
     if (stream === undefined) {
-      stream = { events: [], versions: [{ from: 0, table: append.versions }] };
+      stream = { events: [], versions: [{ from: 0, table: append.versions }], facts: undefined };
       this.#streams.set(append.stream, stream);
     }
     const { events, versions } = stream;
     if (versions[versions.length - 1]?.table !== append.versions)
       versions.push({ from: events.length, table: append.versions });
     for (let i = 0; i < append.events.length; i++) events.push(append.events[i] as LoggedEvent);
+    if (append.facts !== undefined) stream.facts = append.facts;
     if (append.uniqueKeys !== undefined)
       for (const key of append.uniqueKeys) this.#keys.set(key, append.stream);
   }

@@ -12,15 +12,21 @@ export type SqliteValue = null | number | bigint | string | Uint8Array;
 
 /** A prepared statement, as `node:sqlite` and better-sqlite3 have it. */
 export interface SqliteStatement {
+  /** Carries it out; what it answers has the number of changed rows as `changes`. */
   run(...values: SqliteValue[]): unknown;
+  /** The first row, as an object. */
   get(...values: SqliteValue[]): unknown;
+  /** All rows. */
   all(...values: SqliteValue[]): unknown[];
 }
 
 /** A database, as `node:sqlite` (`DatabaseSync`) and better-sqlite3 have it. */
 export interface SqliteDatabase {
+  /** Carries out statements without values. */
   exec(sql: string): unknown;
+  /** Prepares one statement. */
   prepare(sql: string): SqliteStatement;
+  /** Closes the database; the store does not call it on one that was handed in. */
   close(): unknown;
 }
 

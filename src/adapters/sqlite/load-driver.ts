@@ -11,11 +11,10 @@ import { dirname, join } from 'node:path';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { SqliteDatabase } from './database.ts';
 
-/** The packages that a database can be opened with. */
-export const DRIVERS = ['node', 'better-sqlite3'] as const;
-
 /** `node` is the module `node:sqlite` of Node itself, from 22.13 on; `better-sqlite3` a package that you install. */
-export type SqliteDriver = (typeof DRIVERS)[number];
+export type SqliteDriver = 'node' | 'better-sqlite3';
+
+export const DRIVERS: readonly SqliteDriver[] = ['node', 'better-sqlite3'];
 
 /** Opens a database, and makes it if it is not there. */
 export type OpenDatabase = (path: string) => SqliteDatabase;

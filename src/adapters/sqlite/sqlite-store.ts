@@ -7,9 +7,8 @@
  * SS2  Once the claim was given back nothing is left open; reading without a claim opens, and closes again by itself.
  * SS3  After the loss of its thread nothing is written until the store is claimed again.
  */
-import { decodeValue, encodeValue } from '../../base/codec.ts';
 import { toRecord } from '../../base/event-record.ts';
-import { OrchestratorError } from '../../model/errors.ts';
+import type { OrchestratorError } from '../../model/errors.ts';
 import type {
   BlobRecord,
   CheckpointInfo,
@@ -24,8 +23,9 @@ import type {
   StreamInfo,
 } from '../../ports/event-store.ts';
 
+import { decodeCheckpoint, decodeRecord, encodePayload } from './payload.ts';
 import type { Desk, Method, Requests, TextAppend, TextEvent } from './requests.ts';
-import { corrupt, poisoned } from './sqlite-errors.ts';
+import { poisoned } from './sqlite-errors.ts';
 
 /** How long a store that nobody has claimed stays open after a request, in milliseconds. */
 const IDLE_MS = 250;
@@ -101,12 +101,18 @@ export class SqliteStore implements EventStore {
   }
 
   saveCheckpoint({ payload, ...info }: CheckpointRecord, epoch: number): MaybePromise<void> {
-    return this.#write('saveCheckpoint', { info, text: encodeValue(payload) }, epoch);
+    return this.#write(
+      'saveCheckpoint',
+      { info, text: encodePayload(payload, `checkpoint ${info.id}`) },
+      epoch,
+    );
   }
 
   loadCheckpoint(id: string): MaybePromise<CheckpointRecord | undefined> {
     return after(this.#ask('loadCheckpoint', id), (found) =>
-      found === undefined ? undefined : { ...found.info, payload: decodeValue(found.text) },
+      found === undefined
+        ? undefined
+        : { ...found.info, payload: decodeCheckpoint(found.text, this.#name, id) },
     );
   }
 
@@ -157,12 +163,8 @@ export class SqliteStore implements EventStore {
   }
 
   #record(stream: string, seq: number, { type, at, version, text }: TextEvent): EventRecord {
-    try {
-      return { stream, seq, type, at, schemaVersion: version, payload: decodeValue(text) };
-    } catch (error) {
-      if (OrchestratorError.is(error)) throw error;
-      throw corrupt(this.#name, { stream, seq }, 'its payload cannot be decoded');
-    }
+    const payload = decodeRecord(text, this.#name, stream, seq);
+    return { stream, seq, type, at, schemaVersion: version, payload };
   }
 }
 
@@ -174,7 +176,7 @@ function textAppend(append: StreamAppend): TextAppend {
     epoch,
     events: events.map((event) => {
       const { type, at, schemaVersion: version } = toRecord(stream, event, versions);
-      return { type, at, version, text: encodeValue(event) };
+      return { type, at, version, text: encodePayload(event, `stream ${stream}, event ${event.seq}`) };
     }),
     keys: uniqueKeys === undefined ? [] : [...uniqueKeys],
     facts,

@@ -58,7 +58,8 @@ export class ThreadDesk implements Desk {
 
   ask<M extends Method>(method: M, ...given: Parameters<Requests[M]>): Promise<ReturnType<Requests[M]>> {
     const { pendingMax } = this.#parts;
-    if (this.pending >= pendingMax)
+    // What gives the claim back is never turned away: it makes room.
+    if (this.pending >= pendingMax && method !== 'release')
       return Promise.reject(
         new OrchestratorError(
           'QUEUE_FULL',

@@ -76,6 +76,9 @@ export class RunTally {
       case 'TaskStarted':
         this.#start(event.path, event.at);
         return undefined;
+      case 'TaskRestarted':
+        this.#restart(event.path, event.at);
+        return undefined;
       case 'TaskSkipped':
         this.#counts.skipped++;
         return undefined;
@@ -116,6 +119,13 @@ export class RunTally {
       this.#counts.retrying--;
     }
     this.#counts.in_progress++;
+  }
+
+  /** The time that nobody worked between two processes is no part of its attempt. */
+  #restart(path: TaskPath, at: number): void {
+    const mark = this.#marks.get(path);
+    if (mark === undefined) this.#start(path, at);
+    else mark.startedAt = at;
   }
 
   #end(event: Extract<RunEvent, { readonly type: keyof typeof OUTCOMES; readonly attempt: number }>): Ended {

@@ -13,6 +13,7 @@
 import { EVENT_SCHEMA_VERSIONS, type RunEvent } from '../../machine/events.ts';
 import { invalidOption, reading } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
+import type { TaskPath } from '../../model/path.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type {
   EventRecord,
@@ -199,6 +200,22 @@ export class PersistenceManager {
    */
   fork(runId: string, seq: number, options: RestoreOptions = {}): Promise<ForkedRun> {
     return this.#states.fork(runId, seq, options, 'fork');
+  }
+
+  /**
+   * A new run that does what did not complete in a failed or cancelled one, and keeps the rest; `retry` of its handle.
+   * @throws OrchestratorError `TRANSITION_ILLEGAL`, and as `fork`
+   */
+  retry(runId: string, options: RestoreOptions = {}): Promise<ForkedRun> {
+    return this.#states.rerun(runId, undefined, options, 'retry');
+  }
+
+  /**
+   * A new run that does a task of an ended one again, with everything that depends on it; `rerunFrom` of its handle.
+   * @throws OrchestratorError `TRANSITION_ILLEGAL`, `TASK_NOT_FOUND`, and as `fork`
+   */
+  rerunFrom(runId: string, path: TaskPath, options: RestoreOptions = {}): Promise<ForkedRun> {
+    return this.#states.rerun(runId, { path }, options, 'rerunFrom');
   }
 
   /** @internal The state of a run for whoever runs it: from the newest checkpoint that can be used, else from the beginning. */

@@ -12,10 +12,12 @@ import { restore, type StateSnapshot, snapshotOf } from '../../machine/snapshot.
 import { checkInteger, checkKeys, checkRecord, reading } from '../../model/checks.ts';
 import { type OrchestratorError, refuse } from '../../model/errors.ts';
 import { checkId } from '../../model/ids.ts';
+import type { TaskPath } from '../../model/path.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import type { Checkpoint, Checkpoints } from './checkpoints.ts';
 import { forkedEvents } from './fork.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
+import { rerunEvents } from './rerun.ts';
 import type { RunHistory } from './run-history.ts';
 import { type SavedRun, savedRunOf } from './saved-run.ts';
 
@@ -40,7 +42,7 @@ export interface RestoreOptions {
 /** A fork of a run. */
 export interface ForkedRun {
   readonly runId: string;
-  /** The run it was made from, and the last event of it that the fork has too. */
+  /** The run it was made from, and the last event of it that was counted in. */
   readonly forkedFrom: { readonly runId: string; readonly seq: number };
 }
 
@@ -130,6 +132,30 @@ export class RunStates {
     await this.#parts.append(forkId, events);
     await context.adopt?.(forkId);
     return { runId: forkId, forkedFrom: { runId, seq: end } };
+  }
+
+  /** A new run that keeps what an ended one has done: all of it, or all that does not depend on a task. */
+  async rerun(
+    runId: string,
+    from: { readonly path: TaskPath } | undefined,
+    options: RestoreOptions,
+    at: string,
+  ): Promise<ForkedRun> {
+    const asked = checkOptions(options, at, ['input']);
+    const input = 'input' in asked ? { value: carried(asked.input, at) } : undefined;
+    const context = this.#context(at);
+    this.#parts.access.checkOpen();
+    const plan = await this.#planOf(runId, at);
+    const newId = context.nextRunId();
+    const now = context.clock.now();
+    const request = { runId, plan, from, newId, at: now, input };
+    const events = await rerunEvents(this.#parts.history, request, at);
+    this.#parts.access.checkOpen();
+    await this.#parts.append(newId, events);
+    await context.adopt?.(newId);
+    const [created] = events;
+    const seq = created?.type === 'RunCreated' ? (created.forkedFrom?.seq ?? 0) : 0;
+    return { runId: newId, forkedFrom: { runId, seq } };
   }
 
   /** A checkpoint that was removed is as good as one that was damaged: what it says can be replayed. */

@@ -14,13 +14,13 @@ import type { Refusal, RunCommand } from '../../machine/commands.ts';
 import type { RunEvent } from '../../machine/events.ts';
 import { initialState, type PlanOf, type RunState, type ScopeState } from '../../machine/state.ts';
 import type { OrchestratorError } from '../../model/errors.ts';
+import type { TaskPath } from '../../model/path.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import { isRunFinished } from '../../model/status.ts';
 import { streamOf } from '../persistence/persistence-manager.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { BoundPlan } from '../scheduling/needs-book.ts';
 import type { ScheduledRun, Ticket } from '../scheduling/ticket.ts';
-import type { CutOff } from './restarts.ts';
 
 /** Told when a command was carried out and is durable, was refused, or could not be made durable. */
 export type Acknowledge = (refused: Refusal | OrchestratorError | undefined) => void;
@@ -84,8 +84,8 @@ export class LiveRun implements ScheduledRun {
   backlog: Envelope[] = [];
   /** What the state has of an append that failed, until the state has been read again. */
   forgotten: readonly RunEvent[] = [];
-  /** What another process had left under way when this one took the run over. */
-  cutOff: CutOff = NOTHING_CUT_OFF;
+  /** By path, the starts that another process had left under way when this one took the run over. */
+  cutOff: ReadonlyMap<TaskPath, string> = NOTHING_CUT_OFF;
   /** Appends and reads in a row that failed. */
   failedAppends = 0;
   /** Nothing of it starts; the ready tasks wait in `held`. */
@@ -213,7 +213,7 @@ export class LiveRun implements ScheduledRun {
   }
 }
 
-const NOTHING_CUT_OFF: CutOff = new Map();
+const NOTHING_CUT_OFF: ReadonlyMap<TaskPath, string> = new Map();
 
 /** Calls a function in a context of its own, which is a copy of the current one. */
 function callApart<Argument, Result>(call: (argument: Argument) => Result, argument: Argument): Result {

@@ -30,7 +30,7 @@ import type { Timers } from '../scheduling/timers.ts';
 import { takeBack } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
 import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
-import { cutOffIn, isTooMany, restartOf } from './restarts.ts';
+import { cutOffIn, deadLetter, isTooMany, restartOf } from './restarts.ts';
 import type { RunLoop } from './run-loop.ts';
 import { moveTicket, placeNow } from './run-move.ts';
 
@@ -224,6 +224,7 @@ export class Reloader {
     const { scope, index, attempt } = dispatch;
     const restart = restartOf(run, dispatch, this.#parts.maxRestarts);
     if (restart !== undefined && isTooMany(dispatch, restart)) {
+      run.thrown.set(restart.path, deadLetter(run, dispatch, restart));
       this.#parts.loop().submit(run, restart);
       return;
     }

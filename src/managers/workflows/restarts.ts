@@ -12,16 +12,15 @@ import type { RestartTask } from '../../machine/commands.ts';
 import type { Dispatch } from '../../machine/instructions.ts';
 import { resume } from '../../machine/react.ts';
 import { pathIn, peekDetails, type RunState } from '../../machine/state.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import { deadLetterFailure } from '../../model/failure.ts';
 import type { TaskPath } from '../../model/path.ts';
 import type { AnyTask } from '../../model/task.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
 import type { LiveRun } from './live-run.ts';
 
-/** By path, which attempt was under way, and how often it had been started. */
-export type CutOff = ReadonlyMap<TaskPath, string>;
-
-/** What was under way in a run when its process ended. */
-export function cutOffIn(state: RunState): CutOff {
+/** What was under way in a run when its process ended: by path, which attempt, and how often it had been started again. */
+export function cutOffIn(state: RunState): ReadonlyMap<TaskPath, string> {
   const cutOff = new Map<TaskPath, string>();
   for (const instruction of resume(state))
     if (instruction.type === 'Dispatch')
@@ -42,6 +41,20 @@ export function restartOf(run: LiveRun, dispatch: Dispatch, maxRestarts: number)
   if (peekDetails(scope, index)?.stop !== undefined) return undefined;
   const { policies } = scope.plan.tasks[index] as AnyTask;
   return { type: 'RestartTask', at: 0, path, attempt, maxRestarts: policies.maxRestarts ?? maxRestarts };
+}
+
+/** The error of a task under which the process ended once too often. */
+export function deadLetter(
+  run: LiveRun,
+  { scope, index }: Dispatch,
+  command: RestartTask,
+): OrchestratorError {
+  const { path, attempt, maxRestarts } = command;
+  const restarts = peekDetails(scope, index)?.restarts ?? 0;
+  const { message } = deadLetterFailure(path, restarts + 1, maxRestarts);
+  return new OrchestratorError('TASK_DEAD_LETTER', message, {
+    details: { runId: run.runId, path, attempt, restarts, maxRestarts },
+  });
 }
 
 /** Whether it is one too many: the task then fails, and needs nothing to do so. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { EventRecord, EventStore, LoggedEvent, MaybePromise } from '../../ports/event-store.ts';
 import { checkpoints } from './checkpoint-tests.ts';
+import { blobs, facts } from './fact-tests.ts';
+import { reopened } from './reopen-tests.ts';
 import { CONFLICT, eventOf, Probe, recordOf, type Test } from './store-probe.ts';
 import { codeOf, type SuiteRunner } from './suite-runner.ts';
 
@@ -13,8 +15,14 @@ export type CreateEventStore = () => MaybePromise<EventStore>;
  * @example
  * import { describe, it } from 'node:test';
  * eventStoreSuite(() => new MyStore(), { describe, it });
+ *
+ * @param reopen - for a store that outlives its process: the same one, opened anew after it was released
  */
-export function eventStoreSuite(create: CreateEventStore, runner: SuiteRunner): void {
+export function eventStoreSuite(
+  create: CreateEventStore,
+  runner: SuiteRunner,
+  reopen?: (store: EventStore) => MaybePromise<EventStore>,
+): void {
   const parts: readonly [string, (test: Test) => void][] = [
     ['append and read', appendAndRead],
     ['conflicts', conflicts],
@@ -22,6 +30,8 @@ export function eventStoreSuite(create: CreateEventStore, runner: SuiteRunner): 
     ['owners', owners],
     ['list and remove', listAndRemove],
     ['checkpoints', checkpoints],
+    ['facts', facts],
+    ['blobs', blobs],
   ];
   for (const [name, part] of parts) {
     runner.describe(`EventStore: ${name}`, () => {
@@ -35,6 +45,7 @@ export function eventStoreSuite(create: CreateEventStore, runner: SuiteRunner): 
       });
     });
   }
+  if (reopen !== undefined) runner.describe('EventStore: reopened', () => reopened(create, reopen, runner));
 }
 
 function range(from: number, to: number): number[] {

@@ -1,3 +1,4 @@
+import type { EventStore } from '@taskmaster-ai/orchestrator';
 import { type SqliteDatabase, sqliteStore } from '@taskmaster-ai/orchestrator/sqlite';
 import { eventStoreSuite } from '@taskmaster-ai/orchestrator/testing';
 import { afterAll, describe, it } from 'vitest';
@@ -22,12 +23,16 @@ for (const here of DRIVERS_HERE) {
   describe.skipIf(missingThread !== undefined)(
     unless(missingThread, `a store by ${driver} in a thread`),
     () => {
+      const paths = new WeakMap<EventStore, string>();
+      const at = (path: string): EventStore => {
+        const store = sqliteStore(path, { driver, durability: 'os' });
+        paths.set(store, path);
+        return store;
+      };
       eventStoreSuite(
-        () => sqliteStore(folder.file(`${driver}-${files++}.db`), { driver, durability: 'os' }),
-        {
-          describe,
-          it,
-        },
+        () => at(folder.file(`${driver}-${files++}.db`)),
+        { describe, it },
+        (store) => at(paths.get(store) as string),
       );
     },
   );

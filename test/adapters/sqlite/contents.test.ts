@@ -1,4 +1,4 @@
-import type { ListRequest, StreamFacts } from '@taskmaster-ai/orchestrator';
+import type { ListRequest, StreamAppend } from '@taskmaster-ai/orchestrator';
 import { type SqliteDatabase, sqliteStore } from '@taskmaster-ai/orchestrator/sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { refusal } from '../../support/errors.ts';
@@ -15,7 +15,7 @@ const VALUES = ['1', 1, true, 'true', 'ü', -0.5] as const;
 
 interface Made {
   readonly stream: string;
-  readonly facts: StreamFacts | undefined;
+  readonly facts: StreamAppend['facts'];
 }
 
 /** What a listing must give, by looking at every stream. */
@@ -60,9 +60,7 @@ for (const { driver, missing, open: openDatabase } of DRIVERS_HERE) {
           workflowId: pick(['report', 'import', 'ü']),
           status: pick(STATUSES),
           startedAt: Math.floor(random() * 20),
-          ...(random() < 0.7
-            ? { attributes: { team: pick(VALUES), ['__proto__x']: pick(VALUES) } }
-            : undefined),
+          ...(random() < 0.7 ? { attributes: { team: pick(VALUES), __proto__x: pick(VALUES) } } : undefined),
         };
         const facts = random() < 0.9 ? made : undefined;
         store.append([{ stream, expectedSeq: 0, epoch, events: events(1, 1), versions: {}, facts }]);
@@ -112,6 +110,29 @@ for (const { driver, missing, open: openDatabase } of DRIVERS_HERE) {
       const read = store.read({ stream: 'a', fromSeq: 101, limit: 2_300 });
       expect(read.map(({ seq }) => seq)).toEqual(Array.from({ length: 2_300 }, (_, i) => i + 101));
       expect(store.read({ stream: 'a', fromSeq: 2_400, limit: 1_000_000 })).toHaveLength(101);
+    });
+
+    it('given values that JSON does not know, when they are read, then they are what they were, and frozen', () => {
+      const { store, epoch } = opened();
+      const values = {
+        map: new Map([[1, new Set(['ü'])]]),
+        big: 2n ** 70n,
+        none: undefined,
+        nan: Number.NaN,
+        lone: '\ud800',
+      };
+      const event = { type: 'T', seq: 1, at: 1.5, ...values };
+      store.append([{ stream: 'a', expectedSeq: 0, epoch, events: [event], versions: { T: 3 } }]);
+      const [record] = store.read({ stream: 'a', fromSeq: 1, limit: 1 });
+      expect(record).toStrictEqual({
+        stream: 'a',
+        seq: 1,
+        type: 'T',
+        at: 1.5,
+        schemaVersion: 3,
+        payload: event,
+      });
+      expect(Object.isFrozen(record?.payload)).toBe(true);
     });
 
     it('given payloads larger than a page, when they are read, then all of them come', () => {
