@@ -5,6 +5,7 @@ const doors = [
   'index', //
   'testing',
   'managers',
+  'file',
   'file-logger',
   'sqlite',
   'sqlite-thread',

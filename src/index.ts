@@ -8,6 +8,7 @@ export { isAskedFor } from './base/stream-filter.ts';
 export type {
   CancelCause,
   ConditionEvaluated,
+  RunAttributes,
   RunCancelled,
   RunCancelRequested,
   RunCompleted,
@@ -189,6 +190,7 @@ export type {
 } from './model/workflow-diff.ts';
 export type { ExplainedTask, Explanation, StartStep, UnmetDependency } from './orchestrator/explanation.ts';
 export type { AgentOptions, ResourceOptions } from './orchestrator/limit-options.ts';
+export type { ListRunsOptions, RunInfo } from './orchestrator/list-runs.ts';
 export type { OrchestratorOptions } from './orchestrator/options.ts';
 // Running
 export { Orchestrator } from './orchestrator/orchestrator.ts';

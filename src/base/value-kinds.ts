@@ -204,6 +204,11 @@ export function typedArrayName(value: object): string {
   return Reflect.apply(getTypedArrayName, value, []) as string;
 }
 
+/** The bytes of one item in a typed array of the named kind; 1 for a kind that is unknown here. */
+export function itemBytes(name: string): number {
+  return typedArrays.get(name)?.BYTES_PER_ELEMENT ?? 1;
+}
+
 /**
  * A typed array of the named kind that shows all of a buffer; undefined when this engine knows no such kind, or when
  * the buffer ends within an item.

@@ -256,7 +256,7 @@ export class Walker {
   }
 
   /** The errors of an AggregateError, each carried or described: their number and order stay the same. */
-  #copyErrors(errors: readonly unknown[], level: number): unknown[] {
+  #copyErrors(errors: readonly unknown[], level: number): readonly unknown[] {
     const out: unknown[] = [];
     this.#path[level - 1] = 'errors';
     this.#checkDepth(level + 1);
@@ -268,7 +268,7 @@ export class Walker {
       out.push(copy === LEFT_OUT ? describeValue(error) : copy);
     }
     this.#level = level;
-    return out;
+    return Object.freeze(out);
   }
 
   /** The copy of a part of an error, or LEFT_OUT when it cannot be carried; only too much data stops. */

@@ -10,7 +10,7 @@
 import type { ErrorCode } from '../model/error-codes.ts';
 import type { TaskFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
-import type { SkipCause, StopCause } from './events.ts';
+import type { RunAttributes, SkipCause, StopCause } from './events.ts';
 
 interface Timed {
   /** Milliseconds since 1970. The loop sets it when it decides the command, once for a whole turn. */
@@ -23,6 +23,7 @@ export interface StartRun extends Timed {
   readonly input: unknown;
   readonly priority: number;
   readonly key?: string;
+  readonly attributes?: RunAttributes;
 }
 /** Takes an attempt from waiting to in progress; given when all its needs were taken. */
 export interface StartTask extends Timed {

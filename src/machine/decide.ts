@@ -67,7 +67,7 @@ function start(state: RunState, command: StartRun): Decision {
   if (state.seq !== 0)
     return { refused: 'TRANSITION_ILLEGAL', message: `run ${state.runId} was started before` };
   const { runId } = state;
-  const { at, workflowVersion, input, priority } = command;
+  const { at, workflowVersion, input, priority, key, attributes } = command;
   const { workflowId } = state.plan;
   const head = {
     type: 'RunCreated',
@@ -80,7 +80,13 @@ function start(state: RunState, command: StartRun): Decision {
     priority,
   } as const;
   return [
-    command.key === undefined ? head : { ...head, key: command.key },
+    key === undefined && attributes === undefined
+      ? head
+      : {
+          ...head,
+          ...(key === undefined ? undefined : { key }),
+          ...(attributes === undefined ? undefined : { attributes }),
+        },
     { type: 'RunStarted', runId, seq: 2, at },
   ];
 }

@@ -40,6 +40,9 @@ export type SkipCause =
 /** Why a task was cancelled: by somebody, with the run, or because another task failed. */
 export type CancelCause = 'task_cancelled' | 'run_cancelled' | 'run_failed';
 
+/** What a host gives a run to be found by. */
+export type RunAttributes = Readonly<Record<string, string | number | boolean>>;
+
 /** The run exists: what it runs and with what input. Always the first event. */
 export interface RunCreated extends Fact<'RunCreated'> {
   readonly workflowId: string;
@@ -49,6 +52,8 @@ export interface RunCreated extends Fact<'RunCreated'> {
   readonly priority: number;
   /** The key under which it was started once only, if any. */
   readonly key?: string;
+  /** What it can be found by, if its host said so. */
+  readonly attributes?: RunAttributes;
   /** Whose log up to `seq` this one begins with, when the run was made of another one, and when it was made. */
   readonly forkedFrom?: {
     readonly runId: string;

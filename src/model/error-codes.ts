@@ -119,6 +119,10 @@ export const ERROR_CODES = {
   WORKFLOW_NOT_FOUND: entry('No workflow of this name is registered.', 'Register it, or correct the name.'),
   RUN_NOT_FOUND: entry('No run has this id.', 'Check the id; a released run is forgotten.'),
   RUN_FINISHED: entry('The run has ended, so nothing more can be asked of it.', 'Start a new run.'),
+  RUN_KEY_CONFLICT: entry(
+    'Another run was started under this key: of another workflow, or with another input.',
+    'Use a key of its own for each thing that is to be done once.',
+  ),
   RUN_FAILED: entry(
     'The run ended with at least one failed task.',
     'See `details.failures`; `details.outputs` has what succeeded.',

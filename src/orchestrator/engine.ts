@@ -12,6 +12,7 @@ import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { allocateForTask } from './allocate-for-task.ts';
 import { type Composition, compose } from './compose.ts';
+import { listRuns, type RunInfo } from './list-runs.ts';
 import { moveRuns } from './move-run.ts';
 import { Observers } from './observers.ts';
 import { type CheckedOptions, checkOptions } from './options.ts';
@@ -87,6 +88,10 @@ export class Engine {
         'ORCHESTRATOR_CLOSED',
         'this orchestrator is closing or closed; nothing new can be started. Open another one.',
       );
+  }
+
+  listRuns(options: unknown): Promise<readonly RunInfo[]> {
+    return listRuns(this.parts, options);
   }
 
   async persistState(options: PersistOptions): Promise<PersistedState> {

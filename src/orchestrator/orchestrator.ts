@@ -18,6 +18,7 @@ import type { Workflow } from '../model/workflow.ts';
 import type { WorkflowData } from '../model/workflow-data.ts';
 import type { Monitor } from '../ports/monitor.ts';
 import type { Engine } from './engine.ts';
+import type { ListRunsOptions, RunInfo } from './list-runs.ts';
 import type { OrchestratorOptions } from './options.ts';
 import type { PersistedState, PersistOptions } from './persist-state.ts';
 import type { RecoveredState } from './recover-runs.ts';
@@ -166,6 +167,15 @@ export class Orchestrator {
    */
   monitorTask(runId: string, path: TaskPath): TaskMonitor {
     return this.#engine.starter.monitor(runId, path);
+  }
+
+  /**
+   * Runs of the store, known here or not, ended or not, in the order in which they came into the store; a page at a
+   * time. What is not durable yet is not in it.
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `LIMIT_EXCEEDED`, and what the store throws
+   */
+  async listRuns(options: ListRunsOptions = {}): Promise<readonly RunInfo[]> {
+    return this.#engine.listRuns(options);
   }
 
   /** All runs that this process knows, in the order of their start. */

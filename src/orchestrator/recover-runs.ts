@@ -4,8 +4,6 @@ import { LiveRun } from '../managers/workflows/live-run.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import type { Composition } from './compose.ts';
 
-const END_TYPES: ReadonlySet<string> = new Set(['RunCompleted', 'RunFailed', 'RunCancelled']);
-
 /** What came of the unfinished runs of a store that were not live here. */
 export interface RecoveredState {
   /** The runs that go on here, in the order of their start. */
@@ -66,8 +64,8 @@ export function recoverRuns(parts: Composition): Promise<RecoveredState> {
 async function recoverAll(parts: Composition): Promise<RecoveredState> {
   const report: Report = { recovered: [], left: [], lost: [] };
   const heads: Head[] = [];
-  for (const { runId, lastType } of await parts.persistence.listRuns()) {
-    if (END_TYPES.has(lastType) || isLive(parts, runId)) continue;
+  for (const runId of await parts.persistence.unfinishedRuns()) {
+    if (isLive(parts, runId)) continue;
     const head = await readHead(parts, runId, report);
     if (head !== undefined) heads.push(head);
   }
@@ -104,6 +102,14 @@ export async function findRun(parts: Composition, runId: string, isNew = false):
   const [lost] = report.lost;
   if (lost !== undefined && directory.find(runId) === undefined) throw lost.error;
   return directory.get(runId);
+}
+
+/** The first event of a run that is in the store. @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN` */
+export async function headOf(parts: Composition, runId: string): Promise<RunCreated> {
+  const report: Report = { recovered: [], left: [], lost: [] };
+  const head = await readHead(parts, runId, report);
+  if (head !== undefined) return head.created;
+  throw report.lost[0]?.error ?? notInStore(runId);
 }
 
 async function readHead(
@@ -144,6 +150,7 @@ async function recoverRun(
     planOf: workflows.planOf,
     bound: scheduler.bind(plan),
     submission: directory.nextSubmission(),
+    attributes: created.attributes,
   });
   directory.replace(run);
   try {
@@ -188,6 +195,12 @@ function missingOf(
     return { ...about, reason: 'workflow_missing', handlers: [] };
   const missing = handlers.missing(workflows.get(workflowId, workflowVersion).plan);
   return missing.length === 0 ? undefined : { ...about, reason: 'handler_missing', handlers: missing };
+}
+
+function notInStore(runId: string): OrchestratorError {
+  return new OrchestratorError('RUN_NOT_FOUND', `no run ${JSON.stringify(runId)} is in the store`, {
+    details: { runId },
+  });
 }
 
 /** The error of a log that makes no sense; any other is one of the store, and ends the recovery. */

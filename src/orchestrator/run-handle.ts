@@ -1,5 +1,5 @@
 import type { RunCommand } from '../machine/commands.ts';
-import type { RunEvent } from '../machine/events.ts';
+import type { RunAttributes, RunEvent } from '../machine/events.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import type { MoveOptions, RunMove } from '../managers/workflows/run-move.ts';
@@ -30,6 +30,8 @@ export interface HandleServices extends ExplainServices {
   complete(run: LiveRun, path: TaskPath, output: unknown): Promise<void>;
 }
 
+const NO_ATTRIBUTES: RunAttributes = Object.freeze({});
+
 /** One run, for whoever started or found it. */
 export class Run<Outputs = Readonly<Record<string, unknown>>> {
   readonly #run: LiveRun;
@@ -54,6 +56,11 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   /** The version of its workflow, from 1. */
   get workflowVersion(): number {
     return this.#run.state.workflowVersion;
+  }
+
+  /** What it can be found by, as it was started with. */
+  get attributes(): RunAttributes {
+    return this.#run.attributes ?? NO_ATTRIBUTES;
   }
 
   /** How it stands now, as far as it is durable. */

@@ -5,6 +5,7 @@
  *
  * RS1  What is refused has started nothing, registered nothing and changed no limit.
  * RS2  Under one key one run is started, also by callers at the same moment; the signal of each of them cancels it.
+ *      Who asks for another workflow or another input is refused, and that run is untouched.
  */
 import type { RunCommand } from '../machine/commands.ts';
 import { LiveRun } from '../managers/workflows/live-run.ts';
@@ -19,10 +20,11 @@ import { followSignal } from './follow-signal.ts';
 import { moveRun } from './move-run.ts';
 import { asWorkflow } from './options.ts';
 import { forkRun } from './persist-state.ts';
-import { findRun } from './recover-runs.ts';
+import { findRun, headOf } from './recover-runs.ts';
 import { completeTask } from './report-outcome.ts';
 import { rerunRun } from './rerun-run.ts';
 import { type HandleServices, Run } from './run-handle.ts';
+import { refuseOther } from './run-key.ts';
 import { asError, type CheckedStart, checkInput, checkStart } from './start-run.ts';
 import { TaskMonitor } from './task-monitor.ts';
 
@@ -123,6 +125,7 @@ export class RunStarter {
       planOf: workflows.planOf,
       bound,
       submission: directory.nextSubmission(),
+      attributes: start.attributes,
     });
     const cancel = (): void => this.#cancelBySignal(run, start.signal);
     const letGo = start.signal === undefined ? undefined : followSignal(run, start.signal, cancel);
@@ -134,6 +137,7 @@ export class RunStarter {
       input,
       priority: start.priority,
       ...(start.key === undefined ? undefined : { key: start.key }),
+      ...(start.attributes === undefined ? undefined : { attributes: start.attributes }),
     };
     return new Promise((resolve, reject) => {
       loop.submit(run, command, (refused) => {
@@ -164,7 +168,7 @@ export class RunStarter {
     key: string,
   ): Promise<LiveRun> {
     const earlier = this.#starting.get(key);
-    if (earlier !== undefined) return this.#follow(await earlier, start.signal);
+    if (earlier !== undefined) return this.#join(await earlier, version, start, input);
     const starting = this.#findOrStart(version, start, input, key);
     this.#starting.set(key, starting);
     try {
@@ -180,9 +184,37 @@ export class RunStarter {
     input: unknown,
     key: string,
   ): Promise<LiveRun> {
-    const runId = await this.#parts.persistence.findKey(key);
-    if (runId === undefined) return this.#start(version, start, input);
-    return this.#follow(await findRun(this.#parts, runId), start.signal);
+    const { persistence } = this.#parts;
+    let runId = await persistence.findKey(key);
+    if (runId === undefined) {
+      try {
+        return await this.#start(version, start, input);
+      } catch (error) {
+        // Somebody else may have come first, or it was written after all.
+        runId = await persistence.findKey(key).catch(() => undefined);
+        if (runId === undefined) throw error;
+      }
+    }
+    const asked = { workflowId: version.plan.workflowId, input, key };
+    // Told by the log, since its workflow need not be registered here.
+    const known = this.#parts.directory.find(runId);
+    if (known === undefined) refuseOther(asked, runId, await headOf(this.#parts, runId));
+    return this.#join(known ?? (await findRun(this.#parts, runId)), version, start, input);
+  }
+
+  /** Gives a run that was started before, if it is the one that is asked for. */
+  #join(
+    run: LiveRun,
+    { plan }: WorkflowVersion,
+    { key = '', signal }: CheckedStart,
+    input: unknown,
+  ): LiveRun {
+    const { workflowId } = run.plan;
+    refuseOther({ workflowId: plan.workflowId, input, key }, run.runId, {
+      workflowId,
+      input: run.state.input,
+    });
+    return this.#follow(run, signal);
   }
 
   /** Whoever is given a run that was started before can cancel it by its signal too. */

@@ -1,15 +1,25 @@
+import type { RunAttributes } from '../machine/events.ts';
 import { takeIn } from '../managers/workflows/attempt.ts';
 import { checkKeys, checkNumber, checkRecord, checkSignal, checkText, reading } from '../model/checks.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import { PRIORITY_MAX } from '../model/task-options.ts';
 import type { AnyWorkflow } from '../model/workflow.ts';
+import { checkAttributes } from './run-attributes.ts';
 
 /** How a run is started, beside its input. */
 export interface StartSettings {
-  /** Only one run is ever started under a key; asking again gives that run. 1 to 256 characters. */
+  /**
+   * Only one run is ever started under a key; asking again, for the same workflow with the same input, gives that run.
+   * 1 to 256 characters.
+   */
   readonly key?: string | undefined;
   /** Added to the priority of each of its tasks: -1e9 to 1e9. Default 0. */
   readonly priority?: number | undefined;
+  /**
+   * What the run can be found by with `listRuns`: at most 32 strings of at most 256 characters, finite numbers or
+   * booleans, by names that are ids. Default: nothing.
+   */
+  readonly attributes?: RunAttributes | undefined;
   /** Cancels the run when it is aborted, also one that was started before under the same key; its reason becomes that of the run. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -27,12 +37,19 @@ export type StartArguments<In> = unknown extends In
 export interface CheckedStart {
   readonly input: unknown;
   readonly key: string | undefined;
+  readonly attributes: RunAttributes | undefined;
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
 }
 
-const KEYS: ReadonlySet<string> = new Set(['input', 'key', 'priority', 'signal']);
-const NO_OPTIONS: CheckedStart = { input: undefined, key: undefined, priority: 0, signal: undefined };
+const KEYS: ReadonlySet<string> = new Set(['input', 'key', 'attributes', 'priority', 'signal']);
+const NO_OPTIONS: CheckedStart = {
+  input: undefined,
+  key: undefined,
+  attributes: undefined,
+  priority: 0,
+  signal: undefined,
+};
 
 /** @throws OrchestratorError `OPTION_UNKNOWN`, `OPTION_INVALID`, `LIMIT_EXCEEDED` */
 export function checkStart(given: unknown, at: string): CheckedStart {
@@ -53,6 +70,7 @@ function readStart(given: unknown, at: string): CheckedStart {
   return {
     input: options.input,
     key,
+    attributes: checkAttributes(options.attributes, `${at}/attributes`),
     priority:
       options.priority === undefined
         ? 0

@@ -75,7 +75,9 @@ function checkArrow(
     return breach(`${layer} may only import types: write \`import type\` for ${target}`);
   }
   if (targetLayer === layer) {
-    const apart = folderBelow(file.path, layer) !== folderBelow(target, layer);
+    // What lies directly in the layer is common ground of its folders.
+    const folder = folderBelow(target, layer);
+    const apart = folder !== '' && folderBelow(file.path, layer) !== folder;
     if (rule.isolatedFolders !== true || !apart) return undefined;
     return breach(`folders of ${layer} may not import each other (${target})`);
   }

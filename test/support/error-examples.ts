@@ -223,6 +223,15 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     await run.result();
     return rejection(orchestrator.handleTaskError(run.runId, 'parse', new Error('too late')));
   },
+  RUN_KEY_CONFLICT: async (stage) => {
+    const orchestrator = await stage.open();
+    await orchestrator.manageWorkflow(defineWorkflow('bill', { tasks: [nap] }), {
+      key: 'invoice-17',
+      input: 1,
+    });
+    const again = defineWorkflow('bill', { tasks: [nap] });
+    return rejection(orchestrator.manageWorkflow(again, { key: 'invoice-17', input: 2 }));
+  },
   RUN_FAILED: async (stage) => {
     const fails = task('write', {
       run: () => {

@@ -1,5 +1,6 @@
 /** Every store of the package that runs here, for tests of what is the same on all of them. */
 import { type EventStore, MemoryStore } from '@taskmaster-ai/orchestrator';
+import { fileStore } from '@taskmaster-ai/orchestrator/file';
 import { sqliteStore } from '@taskmaster-ai/orchestrator/sqlite';
 import { DRIVERS_HERE } from './sqlite.ts';
 
@@ -22,6 +23,7 @@ function memoryAt(place: string): MemoryStore {
 
 export const STORES: readonly StoreKind[] = [
   { name: 'memory', missing: undefined, open: memoryAt },
+  { name: 'file', missing: undefined, open: (place) => fileStore(place, { durability: 'os' }) },
   ...DRIVERS_HERE.map(({ driver, missingThread }) => ({
     name: `SQLite (${driver})`,
     missing: missingThread,

@@ -14,7 +14,7 @@ import type {
   StreamAppend,
   StreamFacts,
 } from '../../ports/event-store.ts';
-import { decodeValue, encodeValue } from './payload-text.ts';
+import { decodePayload, encodePayload } from './payload-text.ts';
 
 /** checksum (4), length of the body (4), kind (1), unused (3). */
 export const ENTRY_HEADER_BYTES = 12;
@@ -77,7 +77,7 @@ export function encodeEvents(append: StreamAppend): { readonly bytes: Buffer; re
   const shapes: number[] = [];
   for (const event of events) {
     shapes.push(toRecord(stream, event, versions).schemaVersion);
-    lines.push(encodeValue(event));
+    lines.push(encodePayload(event, `stream ${stream}, event ${event.seq} `));
   }
   const last = events[events.length - 1];
   const meta: EventsMeta = {
@@ -118,7 +118,13 @@ export function encodeCheckpoint(checkpoint: CheckpointRecord): {
     schemaVersion,
     ...(name === undefined ? undefined : { name }),
   };
-  return { bytes: encodeEntry('checkpoint', `${JSON.stringify(info)}\n${encodeValue(payload)}`), info };
+  return {
+    bytes: encodeEntry(
+      'checkpoint',
+      `${JSON.stringify(info)}\n${encodePayload(payload, `checkpoint ${id} `)}`,
+    ),
+    info,
+  };
 }
 
 /** The entry at a place, if it is whole and unchanged. */
@@ -155,7 +161,7 @@ export function recordsOf(body: Buffer, from: number, to: number): EventRecord[]
   const { s: stream, q: first, v: shapes } = JSON.parse(lines[0] as string) as EventsMeta;
   const records: EventRecord[] = [];
   for (let i = Math.max(0, from - first); i < lines.length - 1 && first + i <= to; i++) {
-    const payload = decodeValue(lines[i + 1] as string) as { readonly type: string; readonly at: number };
+    const payload = decodePayload(lines[i + 1] as string) as { readonly type: string; readonly at: number };
     const schemaVersion = shapes?.[i] ?? 1;
     records.push({ stream, seq: first + i, type: payload.type, at: payload.at, schemaVersion, payload });
   }
@@ -167,7 +173,7 @@ export function checkpointOf(body: Buffer): CheckpointRecord {
   const text = body.toString('utf8');
   const end = text.indexOf('\n');
   const info = JSON.parse(text.slice(0, end)) as CheckpointInfo;
-  return { ...info, payload: decodeValue(text.slice(end + 1)) };
+  return { ...info, payload: decodePayload(text.slice(end + 1)) };
 }
 
 const LINE_FEED = 10;

@@ -95,3 +95,12 @@ function codeOf(error: unknown): string {
   const { code, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   return code ?? message ?? 'an unknown error';
 }
+
+/** More in one append than a frame can hold. */
+export function frameTooLong(stream: string, found: number, max: number): OrchestratorError {
+  return refuse('LIMIT_EXCEEDED', {
+    at: `append to stream ${quote(stream)}`,
+    found: `${found} bytes at once`,
+    allowed: `at most ${max}`,
+  });
+}

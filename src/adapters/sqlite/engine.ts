@@ -15,7 +15,7 @@ import type { BlobRecord, CheckpointInfo, ListRequest, StreamInfo } from '../../
 import { Beside } from './beside.ts';
 import type { Statements } from './database.ts';
 import { listStreams } from './listing.ts';
-import { Ownership, thisProcess } from './owner.ts';
+import { claimantOf, Ownership } from './owner.ts';
 import type { Method, Requests, TextAppend, TextCheckpoint, TextPage } from './requests.ts';
 import { type Doing, isBusy, poisoned, storeError } from './sqlite-errors.ts';
 import { Streams } from './streams.ts';
@@ -49,7 +49,7 @@ export class Engine implements Requests {
     this.#path = file;
     this.#file = file ?? 'the given database';
     this.#inode = file === undefined ? undefined : inodeOf(file);
-    this.#owner = new Ownership(db, thisProcess(instance), leaseMs);
+    this.#owner = new Ownership(db, claimantOf(instance), leaseMs);
     this.#streams = new Streams(db, this.#file);
     this.#beside = new Beside(db, this.#file);
     this.#renewMs = Math.max(1, Math.floor(leaseMs / 3));

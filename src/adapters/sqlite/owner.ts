@@ -9,22 +9,15 @@
  * OW3  A clock that is wrong costs time and nothing else: whoever sees no sign of life for a whole lease, by a clock that
  *      only counts, takes over too.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { OrchestratorError } from '../../model/errors.ts';
+import { isKnownDead, type ProcessMark, thisProcess } from '../this-process.ts';
 import { type Statements, toNumber } from './database.ts';
 import { conflict } from './sqlite-errors.ts';
 
 /** What a store says of the process that it is in. */
-export interface Claimant {
+export interface Claimant extends ProcessMark {
   /** Of the store itself: two in one process are two. */
   readonly instance: string;
-  readonly pid: number;
-  /** When the process was started, so that a later one with the same number is not taken for it. */
-  readonly started: string;
-  readonly host: string;
-  /** What numbers of processes are unique in: a boot of a machine, or a container in it. */
-  readonly machine: string;
 }
 
 interface OwnerRow {
@@ -45,15 +38,9 @@ interface Seen {
   readonly at: number;
 }
 
-/** What this process says of itself. */
-export function thisProcess(instance: string): Claimant {
-  return {
-    instance,
-    pid: process.pid,
-    started: startOf(process.pid) ?? '',
-    host: hostname(),
-    machine: machineId(),
-  };
+/** What a store says of itself. */
+export function claimantOf(instance: string): Claimant {
+  return { instance, ...thisProcess() };
 }
 
 export class Ownership {
@@ -140,9 +127,9 @@ export class Ownership {
 
   #isOver(row: OwnerRow, owner: string | undefined): boolean {
     if (row.instance === this.#me.instance && row.owner === owner) return true;
-    const pid = toNumber(row.pid);
-    const isHere = row.host === this.#me.host && row.machine === this.#me.machine;
-    if (isHere && !isAlive(pid, row.started ?? '')) return true;
+    const { pid, started, host, machine } = row;
+    if (isKnownDead({ pid: toNumber(pid), started: started ?? '', host: host ?? '', machine: machine ?? '' }))
+      return true;
     if ((row.lease_until ?? 0) < Date.now()) return true;
     return this.#isSilent(toNumber(row.beat));
   }
@@ -167,36 +154,4 @@ function owned(row: OwnerRow): OrchestratorError {
 function isoTime(at: number): string {
   const time = new Date(at);
   return Number.isNaN(time.getTime()) ? String(at) : time.toISOString();
-}
-
-function isAlive(pid: number, started: string): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // Whoever may not send it a signal still learns that it is there.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  const now = startOf(pid);
-  return now === undefined || started === '' || now === started;
-}
-
-/** When a process was started, where the system tells; a process that has ended and was not collected has no start. */
-function startOf(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name of the program comes before, in brackets, and may hold anything.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'ended' : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
-function machineId(): string {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return '';
-  }
 }

@@ -10,8 +10,11 @@ import { describeOther, describeValue } from '../describe-value.ts';
 import { readErrorText } from '../error-text.ts';
 import { kindOf, typedArrayName, type ValueKind } from '../value-kinds.ts';
 import { lookupGetter } from '../value-walker.ts';
+import { bytesToText, itemsToText } from './bytes.ts';
 import { ERROR_KEYS, MOST_CHARACTERS, MOST_LEVELS, oddNumber, TAGGED } from './format.ts';
 import { CodecRefusal } from './refusal.ts';
+
+const isEnumerable = Object.prototype.propertyIsEnumerable;
 
 /** The most objects that are searched one by one for one that was met before; a set costs more than that. */
 const FEW = 12;
@@ -20,6 +23,8 @@ const FEW = 12;
 class Met {
   readonly #few: object[] = [];
   #many: Set<object> | undefined;
+  /** Whether one of them is of another realm, which may have a `toJSON` of its own. */
+  hasForeign = false;
 
   /** Whether it is met for the first time. */
   add(value: object): boolean {
@@ -46,15 +51,16 @@ export function encodeValue(value: unknown): string {
   // Whoever gives built-in objects a `toJSON` must not change what is stored.
   const isNative = !('toJSON' in Array.prototype);
   try {
-    const isTree = isPlain(value, new Met(), 1);
-    if (isTree && isNative) return sized(JSON.stringify(value) as string);
+    const met = new Met();
+    const isTree = isPlain(value, met, 1);
+    if (isTree && isNative && !met.hasForeign) return sized(JSON.stringify(value) as string);
     const writer = new Writer(value, isTree);
     return sized(isTree ? writer.run() : TAGGED + writer.run());
   } catch (error) {
     if (error instanceof CodecRefusal) throw error;
     // The engine's own limits, on the length of a text and on nested calls, and the traps of a proxy.
     if (error instanceof RangeError)
-      throw new CodecRefusal('size', 'more than can be written', { pointer: '' });
+      throw new CodecRefusal('size', `more than can be written here (${String(error)})`, { pointer: '' });
     throw new CodecRefusal('value', 'an object that cannot be read', { pointer: '' });
   }
 }
@@ -85,6 +91,7 @@ function isPlainObject(value: object, met: Met, level: number): boolean {
   const isCommon = proto === Object.prototype || proto === Array.prototype || proto === null;
   const kind = isCommon ? undefined : kindOf(value);
   if (!isCommon && kind !== 'plain' && kind !== 'array') return false;
+  if (!isCommon) met.hasForeign = true;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i += 1) {
       if (lookupGetter.call(value, i) !== undefined) return false;
@@ -92,6 +99,7 @@ function isPlainObject(value: object, met: Met, level: number): boolean {
     }
     return true;
   }
+  if (hasSymbolKey(value)) return false;
   const keys = Object.keys(value);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as string;
@@ -106,8 +114,10 @@ class Writer {
   readonly #root: unknown;
   /** Whether nothing needs a tag. */
   readonly #isTree: boolean;
-  /** Every object that was met: whether the walk is inside it, done with it, or has met it again. */
-  readonly #met = new Map<object, 'inside' | 'once' | 'again'>();
+  /** Every object that was met, with the levels below it; -1 while the walk is inside of it. */
+  readonly #met = new Map<object, number>();
+  /** Those that were met again. */
+  readonly #again = new Set<object>();
   /** The numbers of those that were met again, in the order in which they are written. */
   readonly #numbers = new Map<object, number>();
   readonly #path: (string | number)[] = [];
@@ -122,26 +132,30 @@ class Writer {
     return this.#write(this.#root);
   }
 
-  /** Checks a value, and finds what it refers to more than once. */
-  #look(value: unknown): void {
+  /** Checks a value, and finds what it refers to more than once. Returns the levels below it, -1 for a primitive. */
+  #look(value: unknown): number {
     if (typeof value === 'function' || typeof value === 'symbol')
       throw this.#refused('value', describeValue(value));
-    if (typeof value !== 'object' || value === null) return;
-    const met = this.#met.get(value);
-    if (met === 'inside') throw this.#refused('value', 'a cycle');
-    this.#met.set(value, met === undefined ? 'inside' : 'again');
-    if (met !== undefined) return;
-    if (this.#path.length >= MOST_LEVELS)
+    if (typeof value !== 'object' || value === null) return -1;
+    const known = this.#met.get(value);
+    if (known === -1) throw this.#refused('value', 'a cycle');
+    if (this.#path.length + (known ?? 0) >= MOST_LEVELS)
       throw this.#refused('depth', `nesting deeper than ${MOST_LEVELS} levels`);
+    if (known !== undefined) {
+      this.#again.add(value);
+      return known;
+    }
+    this.#met.set(value, -1);
     const kind = kindOf(value);
     if (kind === 'other') throw this.#refused('value', describeOther(value));
+    let height = 0;
     for (const [key, item] of this.#parts(value, kind)) {
       this.#path.push(key);
-      this.#look(item);
+      height = Math.max(height, this.#look(item) + 1);
       this.#path.pop();
     }
-    // It cannot have been met again from inside itself: that would be a cycle.
-    this.#met.set(value, 'once');
+    this.#met.set(value, height);
+    return height;
   }
 
   /** What an object is made of, in the order in which it is written. */
@@ -150,6 +164,7 @@ class Writer {
       const length = (value as readonly unknown[]).length;
       for (let i = 0; i < length; i += 1) yield [i, this.#read(value, i)];
     } else if (kind === 'plain') {
+      if (hasSymbolKey(value)) throw this.#refused('value', 'a symbol key');
       for (const key of Object.keys(value)) yield [key, this.#read(value, key)];
     } else if (kind === 'map') {
       let index = 0;
@@ -162,17 +177,18 @@ class Writer {
       let index = 0;
       for (const item of Set.prototype.values.call(value)) yield [index++, item];
     } else if (kind === 'error') {
-      for (const key of ['cause', 'errors', ...ownErrorKeys(value)]) {
-        const found = Object.getOwnPropertyDescriptor(value, key);
-        if (found !== undefined && 'value' in found) yield [key, found.value];
-      }
+      for (const key of ['cause', 'errors', ...ownErrorKeys(value)])
+        if (isOwnData(value, key)) yield [key, (value as Record<string, unknown>)[key]];
     }
   }
 
   #read(value: object, key: string | number): unknown {
-    if (lookupGetter.call(value, key) === undefined) return (value as Record<string | number, unknown>)[key];
+    const isGetter = lookupGetter.call(value, key) !== undefined;
+    const found = isGetter ? undefined : (value as Record<string | number, unknown>)[key];
+    const isSetter = found === undefined && Object.getOwnPropertyDescriptor(value, key)?.set !== undefined;
+    if (!isGetter && !isSetter) return found;
     this.#path.push(key);
-    throw this.#refused('value', 'a getter');
+    throw this.#refused('value', isGetter ? 'a getter' : 'a setter');
   }
 
   #write(value: unknown): string {
@@ -192,7 +208,7 @@ class Writer {
   }
 
   #writeObject(value: object): string {
-    if (this.#met.get(value) !== 'again') return this.#writeContent(value);
+    if (!this.#again.has(value)) return this.#writeContent(value);
     const number = this.#numbers.get(value);
     if (number !== undefined) return `["~@",${number}]`;
     this.#numbers.set(value, this.#numbers.size);
@@ -216,11 +232,11 @@ class Writer {
       case 'error':
         return this.#writeError(value);
       case 'buffer':
-        return `["~a","${base64(new Uint8Array(value as ArrayBuffer))}"]`;
+        return `["~a","${bytesToText(new Uint8Array(value as ArrayBuffer))}"]`;
       case 'typed':
-        return `["~t","${typedArrayName(value)}","${base64(value as ArrayBufferView)}"]`;
+        return this.#writeItemsOf(value as ArrayBufferView);
       default:
-        return `["~v","${base64(value as ArrayBufferView)}"]`;
+        return `["~v","${bytesToText(value as ArrayBufferView)}"]`;
     }
   }
 
@@ -250,6 +266,11 @@ class Writer {
     return `${text}]`;
   }
 
+  #writeItemsOf(value: ArrayBufferView): string {
+    const name = typedArrayName(value);
+    return `["~t","${name}","${itemsToText(name, value)}"]`;
+  }
+
   #writeError(value: object): string {
     const { name, message, stack } = readErrorText(value);
     const head = [name, message, stack ?? `${name}: ${message}`].map((text) => JSON.stringify(text)).join();
@@ -267,16 +288,20 @@ class Writer {
   }
 }
 
+/** Whether there is a property that would be left out. */
+function hasSymbolKey(value: object): boolean {
+  const symbols = Object.getOwnPropertySymbols(value);
+  return symbols.length > 0 && symbols.some((symbol) => isEnumerable.call(value, symbol));
+}
+
 /** The enumerable data properties of an error that have no place of their own. */
 function ownErrorKeys(error: object): string[] {
   return Object.keys(error).filter((key) => !ERROR_KEYS.has(key) && isOwnData(error, key));
 }
 
+/** Whether an error has a part that is carried: the guard leaves out what it cannot carry of an error. */
 function isOwnData(value: object, key: string): boolean {
   const found = Object.getOwnPropertyDescriptor(value, key);
-  return found !== undefined && 'value' in found;
-}
-
-function base64(bytes: ArrayBufferView): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  if (found === undefined || !('value' in found)) return false;
+  return key !== 'errors' || Array.isArray(found.value);
 }

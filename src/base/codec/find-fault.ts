@@ -3,6 +3,7 @@
  * asked only when it is known that something is wrong. It calls nothing of itself, so no depth can end it.
  */
 
+import { endOfString } from './count-keys.ts';
 import { CodecRefusal } from './refusal.ts';
 
 /** One array or object that the scan is in. */
@@ -16,9 +17,16 @@ interface Frame {
 /** What may come next. */
 type Next = 'value' | 'first item' | 'first key' | 'key' | 'colon' | 'end of value';
 
+const QUOTE = 0x22;
+const OPEN_OBJECT = 0x7b;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_OBJECT = 0x7d;
+const CLOSE_ARRAY = 0x5d;
+
 const BLANK = /[ \t\n\r]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these may not stand in a string of JSON.
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const LETTERS = /[^"\\\u0000-\u001f]*/y;
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORD = /true|false|null/y;
 
@@ -36,6 +44,20 @@ export function offsetOf(text: string, start: number, path: readonly (string | n
   const scan = new Scan(text, start, path);
   scan.run();
   return scan.offset;
+}
+
+/** Where the first array or object begins that is deeper than so many levels; undefined when there is none. */
+export function offsetOfDepth(text: string, start: number, levels: number): number | undefined {
+  let level = 0;
+  for (let i = start; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) i = endOfString(text, i);
+    else if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) {
+      level += 1;
+      if (level > levels) return i;
+    } else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) level -= 1;
+  }
+  return undefined;
 }
 
 /** One way through a text. */
@@ -89,12 +111,11 @@ class Scan {
 
   #readKey(frame: Frame): void {
     const start = this.#at;
-    const token = this.#take(STRING);
-    if (token === '') {
+    if (!this.#takeString()) {
       this.#refuse('no key');
       return;
     }
-    const key = JSON.parse(token) as string;
+    const key = JSON.parse(this.#text.slice(start, this.#at)) as string;
     if (frame.keys?.has(key) && this.#wanted === undefined) {
       this.#fault = new CodecRefusal('duplicate_key', 'a key twice in one object', { offset: start });
       return;
@@ -115,7 +136,7 @@ class Scan {
     const start = this.#at;
     this.#next = 'end of value';
     if (sign === '"') {
-      if (this.#take(STRING) === '') this.#refuse('a string that is wrong or has no end');
+      if (!this.#takeString()) this.#refuse('a string that is wrong or has no end');
     } else if (this.#take(WORD) === '') {
       const number = this.#take(NUMBER);
       if (number === '') this.#refuse('no value');
@@ -133,14 +154,32 @@ class Scan {
   #isWanted(): boolean {
     const wanted = this.#wanted;
     if (wanted === undefined || wanted.length !== this.#frames.length) return false;
-    return this.#frames.every(
-      (frame, i) => (frame.keys === undefined ? frame.index : frame.key) === wanted[i],
-    );
+    // From the innermost one on: those next to it differ there already, and most of a text stands next to it.
+    for (let i = wanted.length - 1; i >= 0; i -= 1) {
+      const frame = this.#frames[i] as Frame;
+      if ((frame.keys === undefined ? frame.index : frame.key) !== wanted[i]) return false;
+    }
+    return true;
   }
 
   #expect(isThere: boolean, otherwise: string): void {
     if (isThere) this.#at += 1;
     else this.#refuse(otherwise);
+  }
+
+  /** Takes a string in pieces: a pattern for all of it would need a stack as long as the string. */
+  #takeString(): boolean {
+    const isOpen = this.#text.charCodeAt(this.#at) === QUOTE;
+    if (isOpen) this.#at += 1;
+    while (isOpen) {
+      this.#take(LETTERS);
+      if (this.#text.charCodeAt(this.#at) === QUOTE) {
+        this.#at += 1;
+        return true;
+      }
+      if (this.#take(ESCAPE) === '') return false;
+    }
+    return false;
   }
 
   /** Takes what fits here, if anything does. */

@@ -12,7 +12,7 @@
  * | `["~d",5]` | a date, in milliseconds since 1970; `null` when it is invalid |
  * | `["~m",key,value,...]`, `["~s",item,...]` | a map, a set |
  * | `["~a","AAE="]`, `["~v","AAE="]` | an ArrayBuffer, a DataView: their bytes in base 64 |
- * | `["~t","Uint8Array","AAE="]` | a typed array; longer items in the order of bytes of the machine |
+ * | `["~t","Uint8Array","AAE="]` | a typed array; the lowest byte of an item first |
  * | `["~e",name,message,stack,hidden,own]` | an error; `hidden` may have `cause` and `errors`, `own` its other properties |
  * | `["~=",object]` | an object that is referred to again; they are numbered from 0 in the order of the text |
  * | `["~@",0]` | that object again |
@@ -24,9 +24,6 @@ export const TAGGED = '~';
 
 /** The most levels of a value: those that the guard allows at most, and those of the event around it. */
 export const MOST_LEVELS = 1_100;
-
-/** The most levels of a text by default: a level of a value takes up to three of them. */
-export const MOST_TEXT_LEVELS = 3 * MOST_LEVELS + 100;
 
 /** The most UTF-16 units of a text by default: what the largest value that the guard lets pass can take. */
 export const MOST_CHARACTERS = 2 ** 28;

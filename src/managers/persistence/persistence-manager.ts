@@ -18,13 +18,16 @@ import type { CompiledPlan } from '../../model/plan.ts';
 import type {
   EventRecord,
   EventStore,
+  ListRequest,
   LoggedEvent,
   SchemaVersions,
   StreamAppend,
+  StreamFacts,
   StreamInfo,
 } from '../../ports/event-store.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
+import { factsOfLog, UNFINISHED } from './run-facts.ts';
 import { type Folded, type FoldOptions, RunHistory } from './run-history.ts';
 import {
   type CheckpointOptions,
@@ -90,7 +93,7 @@ export class PersistenceManager {
       history: this.#history,
       checkpoints: this.#checkpoints,
       context: () => this.#context,
-      append: (runId, events) => this.append([this.appendOf(streamOf(runId), events)]),
+      append: (runId, events) => this.append([this.appendOf(streamOf(runId), events, factsOfLog(events))]),
     });
   }
 
@@ -286,22 +289,20 @@ export class PersistenceManager {
     }
   }
 
-  /** @internal The ids of all runs in the store, with the type of their last event. */
-  async listRuns(): Promise<readonly { readonly runId: string; readonly lastType: string }[]> {
-    const runs: { runId: string; lastType: string }[] = [];
-    let after: string | undefined;
-    for (;;) {
-      const request = {
-        prefix: RUN_STREAM_PREFIX,
-        limit: READ_PAGE,
-        ...(after === undefined ? undefined : { after }),
-      };
-      const page: readonly StreamInfo[] = await this.#store.list(request);
-      for (const { stream, lastType } of page)
-        runs.push({ runId: stream.slice(RUN_STREAM_PREFIX.length), lastType });
-      if (page.length < READ_PAGE) return runs;
+  /** @internal The ids of the runs in the store that have not ended. */
+  async unfinishedRuns(): Promise<readonly string[]> {
+    const runIds: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await this.listRuns({ statuses: UNFINISHED, limit: READ_PAGE, after });
+      for (const { stream } of page) runIds.push(stream.slice(RUN_STREAM_PREFIX.length));
+      if (page.length < READ_PAGE) return runIds;
       after = page[page.length - 1]?.stream;
     }
+  }
+
+  /** @internal Streams of runs; `after` is one too. */
+  async listRuns(asked: Omit<ListRequest, 'prefix'> = { limit: READ_PAGE }): Promise<readonly StreamInfo[]> {
+    return this.#store.list({ prefix: RUN_STREAM_PREFIX, ...asked });
   }
 
   /** @internal The run that was started under a key, if one was. */
@@ -319,8 +320,9 @@ export class PersistenceManager {
    * @internal What the stream of a run is to get in an append.
    * @param stream - from `streamOf`
    * @param events - the next ones of the run, at least one
+   * @param facts - if these events change them
    */
-  appendOf(stream: string, events: readonly RunEvent[]): StreamAppend {
+  appendOf(stream: string, events: readonly RunEvent[], facts?: StreamFacts): StreamAppend {
     const first = events[0] as RunEvent;
     const key = first.type === 'RunCreated' ? first.key : undefined;
     return {
@@ -330,6 +332,7 @@ export class PersistenceManager {
       events,
       versions: EVENT_SCHEMA_VERSIONS,
       uniqueKeys: key === undefined ? undefined : [key],
+      facts,
     };
   }
 }

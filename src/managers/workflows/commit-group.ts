@@ -70,10 +70,10 @@ export class CommitGroup implements Sink<RunEvent> {
   }
 
   /** What is to be written, by run. */
-  appends(appendOf: (stream: string, events: readonly RunEvent[]) => StreamAppend): readonly StreamAppend[] {
+  appends(appendOf: (run: LiveRun, events: readonly RunEvent[]) => StreamAppend): readonly StreamAppend[] {
     const { size } = this.#runs;
     // Mostly there is one run, and all events are its own.
-    if (size === 1) return [appendOf(this.#runs.at(0).stream, this.#events.toArray())];
+    if (size === 1) return [appendOf(this.#runs.at(0), this.#events.toArray())];
     const byRun: RunEvent[][] = new Array(size);
     const filled = new Int32Array(size);
     for (let r = 0; r < size; r++) {
@@ -87,7 +87,7 @@ export class CommitGroup implements Sink<RunEvent> {
       (byRun[r] as RunEvent[])[at] = this.#events.at(e);
       filled[r] = at + 1;
     }
-    return byRun.map((events, r) => appendOf(this.#runs.at(r).stream, events));
+    return byRun.map((events, r) => appendOf(this.#runs.at(r), events));
   }
 
   /** Calls back for each event with its run, in the order of decision. */

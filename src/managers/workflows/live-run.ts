@@ -11,12 +11,13 @@
  */
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Refusal, RunCommand } from '../../machine/commands.ts';
-import type { RunEvent } from '../../machine/events.ts';
+import type { RunAttributes, RunEvent } from '../../machine/events.ts';
 import { initialState, type PlanOf, type RunState, type ScopeState } from '../../machine/state.ts';
 import type { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
-import { isRunFinished } from '../../model/status.ts';
+import { isRunFinished, type RunStatus } from '../../model/status.ts';
+import type { StreamFacts } from '../../ports/event-store.ts';
 import { streamOf } from '../persistence/persistence-manager.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { BoundPlan } from '../scheduling/needs-book.ts';
@@ -63,6 +64,8 @@ export interface LiveRunParts {
   readonly planOf?: PlanOf | undefined;
   readonly bound: BoundPlan;
   readonly submission: number;
+  /** What its host gave it to be found by. */
+  readonly attributes?: RunAttributes | undefined;
 }
 
 export class LiveRun implements ScheduledRun {
@@ -72,7 +75,10 @@ export class LiveRun implements ScheduledRun {
   readonly #firstPlan: CompiledPlan;
   readonly #planOf: PlanOf | undefined;
   readonly submission: number;
+  readonly attributes: RunAttributes | undefined;
   state: RunState;
+  /** The status that the store was last told to find it by; nothing is known when an append has failed. */
+  toldStatus: RunStatus | undefined;
   /** The last `seq` that is durable. */
   durableSeq = 0;
   /** The group in which its events gather, how many they are, and its place among the runs of the group. */
@@ -115,6 +121,7 @@ export class LiveRun implements ScheduledRun {
     this.#firstPlan = parts.plan;
     this.#planOf = parts.planOf;
     this.submission = parts.submission;
+    this.attributes = parts.attributes === undefined ? undefined : Object.freeze(parts.attributes);
     this.#bound = parts.bound;
     this.state = this.stateBefore();
     this.#context = currentRun.run(this, createContext);
@@ -123,6 +130,15 @@ export class LiveRun implements ScheduledRun {
   /** That of its version now. */
   get plan(): CompiledPlan {
     return this.state.plan;
+  }
+
+  /** What the store is to find it by from its next append on, if that has changed since it was last told. */
+  newFacts(): StreamFacts | undefined {
+    const { status, createdAt: startedAt, plan } = this.state;
+    if (status === this.toldStatus) return undefined;
+    this.toldStatus = status;
+    const facts = { workflowId: plan.workflowId, status, startedAt };
+    return this.attributes === undefined ? facts : { ...facts, attributes: this.attributes };
   }
 
   /** Its state before its first event, for a fold of its log. */

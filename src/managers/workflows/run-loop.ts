@@ -44,8 +44,8 @@ export class RunLoop {
   readonly #inbox = new Inbox();
   readonly #isDue = (): boolean => this.#parts.turn.isDue();
   readonly #decideOne = (envelope: Envelope): void => this.#decide(envelope);
-  readonly #appendOf = (stream: string, events: readonly RunEvent[]): StreamAppend =>
-    this.#parts.persistence.appendOf(stream, events);
+  readonly #appendOf = (run: LiveRun, events: readonly RunEvent[]): StreamAppend =>
+    this.#parts.persistence.appendOf(run.stream, events, run.newFacts());
   #gathering = new CommitGroup();
   #spare = new CommitGroup();
   #isDraining = false;
@@ -306,6 +306,7 @@ export class RunLoop {
     const gathered = this.#gathering.takeOut([...written.keys()]);
     for (const [run, { events, envelopes }] of written) {
       const later = gathered.get(run);
+      run.toldStatus = undefined;
       const lost = {
         sent: envelopes,
         later: later?.envelopes ?? [],

@@ -1,0 +1,79 @@
+/**
+ * Blobs: each a file of its own, in a folder for its stream.
+ *
+ * Owns: the folder `blobs`. Who may call it: the store.
+ *
+ * BF1  A blob is there whole or not at all: it is written under another name, synced, and then renamed.
+ * BF2  Names on the disk are digests, so that no name of a stream or blob can mean a path.
+ * BF3  A blob that was changed on the disk is not given back: its checksum says so.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { BlobRecord } from '../../ports/event-store.ts';
+import { type FileSystem, isAbsent } from './file-system.ts';
+import { readFile } from './log-reader.ts';
+import { corrupt } from './store-errors.ts';
+
+const CHECKSUM_BYTES = 4;
+
+function digest(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
+}
+
+export class BlobFiles {
+  readonly #files: FileSystem;
+  readonly #folder: string;
+
+  /** @param folder - that of the store */
+  constructor(files: FileSystem, folder: string) {
+    this.#files = files;
+    this.#folder = join(folder, 'blobs');
+  }
+
+  async save({ stream, id, bytes }: BlobRecord): Promise<void> {
+    const folder = join(this.#folder, digest(stream));
+    await this.#files.makeFolder(folder);
+    const draft = join(folder, `${randomUUID()}.tmp`);
+    const content = Buffer.alloc(CHECKSUM_BYTES + bytes.length);
+    content.set(bytes, CHECKSUM_BYTES);
+    content.writeUInt32LE(crc32(bytes), 0);
+    const file = await this.#files.open(draft, 'create');
+    try {
+      await file.write(content, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await this.#files.rename(draft, join(folder, digest(id)));
+    await this.#files.syncFolder(folder);
+    await this.#files.syncFolder(this.#folder);
+  }
+
+  /** @throws OrchestratorError `STORE_CORRUPT` */
+  async load(stream: string, id: string): Promise<Uint8Array | undefined> {
+    const name = join(digest(stream), digest(id));
+    let content: Buffer;
+    try {
+      content = await readFile(this.#files, join(this.#folder, name));
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+    const bytes = content.subarray(CHECKSUM_BYTES);
+    if (content.length < CHECKSUM_BYTES || crc32(bytes) !== content.readUInt32LE(0))
+      throw corrupt(
+        { file: join('blobs', name), offset: 0, seq: 0 },
+        `blob ${JSON.stringify(id)} is damaged`,
+      );
+    return new Uint8Array(bytes);
+  }
+
+  /** Removes the blobs of a stream; what cannot be removed now is removed by the next removal of it. */
+  async remove(stream: string): Promise<void> {
+    const folder = join(this.#folder, digest(stream));
+    if ((await this.#files.facts(folder)) === undefined) return;
+    for (const { name } of await this.#files.list(folder)) await this.#files.remove(join(folder, name));
+    await this.#files.removeFolder(folder);
+  }
+}

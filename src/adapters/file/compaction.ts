@@ -1,0 +1,190 @@
+/**
+ * Gives the room back that removed streams and replaced checkpoints take: copies what is alive into one new segment,
+ * which then stands for all segments that are sealed.
+ *
+ * Owns: nothing. Who may call it: the store, one at a time; appends go on meanwhile.
+ *
+ * CO1  Nothing is changed in place. Until the copy has its name the originals are the log; from then on the copy is.
+ *      A crash at any point leaves one of the two.
+ * CO2  It copies entries as they are, with their checksums, and only those that somebody still needs.
+ * CO3  What is removed while it copies is dead in the copy, and its removal stands in a later segment.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Catalog, CheckpointEntry } from './catalog.ts';
+import { encodeEntry, entryAt } from './entries.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
+import { EMPTY_END, FRAME_HEADER_BYTES, type SegmentEnd, saltOf, sealFrame } from './frame.ts';
+import { readFile } from './log-reader.ts';
+import { encodeHead, newSegment, type Segment, segmentName } from './segment.ts';
+import { corrupt } from './store-errors.ts';
+
+/** About so many bytes are gathered for one frame of the copy. */
+const FRAME_BYTES = 1_048_576;
+
+/** What a compaction works on. */
+export interface CompactionParts {
+  readonly files: FileSystem;
+  readonly folder: string;
+  readonly storeId: string;
+  readonly durability: 'os' | 'power';
+  readonly catalog: Catalog;
+  /** Called when the copy is there: from here on nobody else may change the catalog. */
+  exclusive<Value>(work: () => Promise<Value>): Promise<Value>;
+}
+
+/** What a compaction has done. */
+export interface Compaction {
+  readonly before: number;
+  readonly after: number;
+}
+
+/** An entry that is alive, and who refers to it. */
+interface Alive {
+  readonly offset: number;
+  readonly length: number;
+  /** A row of the table of parts, or a checkpoint. */
+  readonly owner: number | CheckpointEntry;
+}
+
+interface Moved extends Alive {
+  readonly from: Segment;
+  readonly to: number;
+}
+
+/** How many bytes of sealed segments nobody needs, and how many they have. */
+export function garbageOf({ segments }: Catalog): { readonly dead: number; readonly total: number } {
+  let dead = 0;
+  let total = 0;
+  for (const segment of segments.slice(0, -1)) {
+    dead += segment.dead + segment.stones;
+    total += segment.end.offset;
+  }
+  return { dead, total };
+}
+
+/** Compacts all sealed segments; nothing when there is none. */
+export async function compact(parts: CompactionParts): Promise<Compaction | undefined> {
+  const { catalog, files, folder, storeId } = parts;
+  const old = catalog.segments.slice(0, -1);
+  const [first] = old;
+  const last = old.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const generation = Math.max(...old.map((segment) => segment.generation)) + 1;
+  const copy = newSegment(segmentName(first.first, last.last, last.epoch, generation), EMPTY_END);
+  const draft = join(folder, `compaction-${randomUUID()}.tmp`);
+  const output = new CopyFile(await files.open(draft, 'create'), saltOf(storeId, copy.file));
+  const moved: Moved[] = [];
+  try {
+    await output.add(encodeHead({ store: storeId, durability: parts.durability, boot: '', before: null }));
+    for (const segment of old) await copyAlive(parts, segment, output, moved);
+    await output.add(encodeEntry('end', JSON.stringify(last.sealedEnd)));
+    copy.end = await output.finish();
+    copy.sealedEnd = last.sealedEnd;
+    await parts.exclusive(async () => {
+      await files.rename(draft, join(folder, copy.file));
+      await files.syncFolder(folder);
+      adopt(catalog, old, copy, moved);
+    });
+  } catch (error) {
+    await output.discard();
+    await files.remove(draft).catch(() => {});
+    throw error;
+  }
+  for (const segment of old) await files.remove(join(folder, segment.file));
+  await files.syncFolder(folder);
+  const before = old.reduce((sum, segment) => sum + segment.end.offset, 0);
+  return { before, after: copy.end.offset };
+}
+
+async function copyAlive(
+  { catalog, files, folder }: CompactionParts,
+  segment: Segment,
+  output: CopyFile,
+  moved: Moved[],
+): Promise<void> {
+  const alive = aliveIn(catalog, segment);
+  if (alive.length === 0) return;
+  const bytes = await readFile(files, join(folder, segment.file));
+  for (const one of alive) {
+    const entry = entryAt(bytes, one.offset);
+    if (entry === undefined)
+      throw corrupt({ file: segment.file, offset: one.offset, seq: 0 }, 'an entry that is needed is damaged');
+    const to = await output.add(bytes.subarray(one.offset, one.offset + one.length));
+    moved.push({ ...one, from: segment, to });
+  }
+}
+
+/** What somebody needs of a segment, in its order. */
+function aliveIn(catalog: Catalog, segment: Segment): readonly Alive[] {
+  const alive: Alive[] = [];
+  for (const stream of catalog.streams.values()) {
+    for (const { part, segment: id, offset, length } of catalog.parts.from(stream.parts, 0))
+      if (id === segment.id) alive.push({ offset, length, owner: part });
+    for (const checkpoint of stream.checkpoints?.values() ?? [])
+      if (checkpoint.segment === segment)
+        alive.push({ offset: checkpoint.offset, length: checkpoint.length, owner: checkpoint });
+  }
+  return alive.sort((a, b) => a.offset - b.offset);
+}
+
+/** Points everything that is still alive at its copy. */
+function adopt(catalog: Catalog, old: readonly Segment[], copy: Segment, moved: readonly Moved[]): void {
+  catalog.replaceSegments(old, copy);
+  const still = new Map<Segment, Set<number | CheckpointEntry>>();
+  for (const segment of old) still.set(segment, new Set(aliveIn(catalog, segment).map(({ owner }) => owner)));
+  for (const { owner, from, to, length } of moved) {
+    if (still.get(from)?.has(owner) !== true) copy.dead += length;
+    else if (typeof owner === 'number') catalog.parts.move(owner, copy.id, to);
+    else Object.assign(owner, { segment: copy, offset: to });
+  }
+}
+
+/** The file of a copy while it grows. */
+class CopyFile {
+  readonly #file: OpenFile;
+  readonly #salt: number;
+  #end: SegmentEnd = EMPTY_END;
+  #entries: Buffer[] = [];
+  #bytes = 0;
+  #isOpen = true;
+
+  constructor(file: OpenFile, salt: number) {
+    this.#file = file;
+    this.#salt = salt;
+  }
+
+  /** @returns where the entry will stand */
+  async add(entry: Buffer): Promise<number> {
+    // The head is a frame of its own, as in every segment.
+    if (this.#bytes > FRAME_BYTES || (this.#end.frame === 0 && this.#entries.length > 0)) await this.#flush();
+    const offset = this.#end.offset + FRAME_HEADER_BYTES + this.#bytes;
+    this.#entries.push(Buffer.from(entry));
+    this.#bytes += entry.length;
+    return offset;
+  }
+
+  /** Ends the file; it is on the disk then. */
+  async finish(): Promise<SegmentEnd> {
+    await this.#flush();
+    await this.#file.sync();
+    await this.discard();
+    return this.#end;
+  }
+
+  async discard(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#file.close();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#entries.length === 0) return;
+    const frame = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), ...this.#entries]);
+    const end = sealFrame(frame, this.#end, this.#end.offset, this.#salt);
+    await this.#file.write(frame, this.#end.offset);
+    this.#end = end;
+    this.#entries = [];
+    this.#bytes = 0;
+  }
+}

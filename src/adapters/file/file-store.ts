@@ -1,0 +1,333 @@
+/**
+ * An event store in a folder of files.
+ *
+ * Owns: the folder while it is claimed, with its catalog in memory. Who may call it: an orchestrator, by the port.
+ *
+ * FS1  Writes are done one after the other, each checked against everything before it.
+ * FS2  The catalog has what is on the disk and nothing else; readers see what was acknowledged.
+ * FS3  While nobody has claimed it here it keeps nothing: no file is open, no timer runs, and whoever reads reads anew.
+ */
+import { join } from 'node:path';
+import { OrchestratorError } from '../../model/errors.ts';
+import type {
+  BlobRecord,
+  CheckpointInfo,
+  CheckpointRecord,
+  EventRecord,
+  EventStore,
+  ListRequest,
+  ReadRequest,
+  StoreCapabilities,
+  StreamAppend,
+  StreamInfo,
+} from '../../ports/event-store.ts';
+import { BlobFiles } from './blob-files.ts';
+import { Catalog } from './catalog.ts';
+import { type Compaction, compact, garbageOf } from './compaction.ts';
+import { checkpointOf, encodeCheckpoint, encodeEntry, encodeEvents } from './entries.ts';
+import type { FileSystem } from './file-system.ts';
+import { openStoreFolder } from './folder.ts';
+import { readEntry, readRecords } from './log-entries.ts';
+import { type ReadLog, readLog, readStoreId, type TornEnd } from './log-reader.ts';
+import { LogWriter } from './log-writer.ts';
+import { Ownership } from './ownership.ts';
+import { conflict, inputOutputFailed, openFailed } from './store-errors.ts';
+
+/** How a file store works, checked. */
+export interface FileStoreParts {
+  readonly files: FileSystem;
+  readonly folder: string;
+  readonly durability: 'os' | 'power';
+  readonly leaseMs: number;
+  readonly segmentBytes: number;
+  readonly pendingMax: number;
+  /** Compaction begins when so many bytes are garbage, and half of all are. */
+  readonly garbageBytes: number;
+  readonly onNotice: (notice: FileStoreNotice) => void;
+}
+
+/** Something that a host may want to know, and that no call fails of. */
+export type FileStoreNotice =
+  | ({ readonly type: 'TornEnd' } & TornEnd)
+  | ({ readonly type: 'Compacted' } & Compaction)
+  | { readonly type: 'CompactionFailed'; readonly error: unknown };
+
+export class FileStore implements EventStore {
+  readonly capabilities: StoreCapabilities;
+  readonly #parts: FileStoreParts;
+  readonly #ownership: Ownership;
+  readonly #blobs: BlobFiles;
+  #storeId = '';
+  #catalog: Catalog | undefined;
+  #writer: LogWriter | undefined;
+  /** The end of the last write that was asked for. */
+  #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
+  #compacting: Promise<void> | undefined;
+
+  constructor(parts: FileStoreParts) {
+    this.#parts = parts;
+    this.capabilities = { durability: parts.durability };
+    this.#ownership = new Ownership(parts.files, parts.folder, parts.leaseMs);
+    this.#blobs = new BlobFiles(parts.files, parts.folder);
+  }
+
+  claim(owner: string): Promise<number> {
+    return this.#inTurn(async () => {
+      const { files, folder } = this.#parts;
+      if (this.#ownership.owner !== undefined) await this.#refuseClaim(owner);
+      try {
+        this.#storeId = await openStoreFolder(files, folder);
+        const epoch = await this.#ownership.claim(owner);
+        await this.#open();
+        return epoch;
+      } catch (error) {
+        await this.#close().catch(() => {});
+        throw openFailed(folder, error);
+      }
+    });
+  }
+
+  release(owner: string): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#ownership.owner === owner) await this.#close();
+    });
+  }
+
+  append(batch: readonly StreamAppend[]): Promise<void> {
+    // What the writer does with his arrays while this waits for its turn is his own affair.
+    const appends = batch.map((append) => ({ ...append, events: [...append.events] }));
+    return this.#inTurn(async () => {
+      const catalog = this.#checkAppends(appends);
+      const encoded = appends.map(encodeEvents);
+      const about = appends[0]?.stream ?? '';
+      const places = await this.#write(
+        encoded.map(({ bytes }) => bytes),
+        about,
+      );
+      for (const [i, { meta }] of encoded.entries())
+        catalog.addEvents(meta, places[i] as (typeof places)[number]);
+    });
+  }
+
+  async read({ stream, fromSeq, limit }: ReadRequest): Promise<readonly EventRecord[]> {
+    return this.#reading((catalog) => readRecords(this.#parts, catalog, { stream, fromSeq, limit }));
+  }
+
+  async list(request: ListRequest): Promise<readonly StreamInfo[]> {
+    return this.#reading(async (catalog) => catalog.list(request));
+  }
+
+  async findKey(key: string): Promise<string | undefined> {
+    return this.#reading(async (catalog) => catalog.findKey(key));
+  }
+
+  remove(streams: readonly string[]): Promise<void> {
+    const names = [...streams];
+    return this.#inTurn(async () => {
+      const catalog = this.#claimed(names[0] ?? '');
+      const known = names.filter((name) => catalog.streams.has(name));
+      if (known.length > 0) {
+        const bytes = encodeEntry('remove', JSON.stringify(known));
+        const [place] = await this.#write([bytes], known[0] as string);
+        catalog.removeStreams(known);
+        if (place !== undefined) place.segment.stones += place.length;
+      }
+      for (const name of names) await this.#blobs.remove(name);
+      this.#compactSoon();
+    });
+  }
+
+  saveCheckpoint(checkpoint: CheckpointRecord, epoch: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const catalog = this.#checkEpoch(epoch, checkpoint.stream);
+      const { bytes, info } = encodeCheckpoint(checkpoint);
+      const [place] = await this.#write([bytes], checkpoint.stream);
+      if (place !== undefined) catalog.addCheckpoint(info, place);
+      this.#compactSoon();
+    });
+  }
+
+  async loadCheckpoint(id: string): Promise<CheckpointRecord | undefined> {
+    return this.#reading(async (catalog) => {
+      const found = catalog.checkpoint(id);
+      return found === undefined
+        ? undefined
+        : checkpointOf(await readEntry(this.#parts, found, found.info.seq));
+    });
+  }
+
+  async listCheckpoints(stream: string): Promise<readonly CheckpointInfo[]> {
+    return this.#reading(async (catalog) => catalog.checkpointsOf(stream).map(({ info }) => info));
+  }
+
+  removeCheckpoint(id: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const catalog = this.#claimed(id);
+      const found = catalog.checkpoint(id);
+      if (found === undefined) return;
+      const [place] = await this.#write(
+        [encodeEntry('dropCheckpoint', JSON.stringify(id))],
+        found.info.stream,
+      );
+      catalog.removeCheckpoint(id);
+      if (place !== undefined) place.segment.stones += place.length;
+      this.#compactSoon();
+    });
+  }
+
+  saveBlob(blob: BlobRecord, epoch: number): Promise<void> {
+    const own = { ...blob, bytes: blob.bytes.slice() };
+    return this.#inTurn(async () => {
+      this.#checkEpoch(epoch, own.stream);
+      try {
+        await this.#blobs.save(own);
+        await this.#ownership.checkStillOwner(own.stream);
+      } catch (error) {
+        throw inputOutputFailed(`a blob of stream ${own.stream}`, error);
+      }
+    });
+  }
+
+  loadBlob(stream: string, id: string): Promise<Uint8Array | undefined> {
+    return this.#blobs.load(stream, id);
+  }
+
+  /**
+   * Gives the room back that removed streams and replaced checkpoints take. It is also done by itself, when half of all
+   * is garbage.
+   * @throws OrchestratorError `STORE_CONFLICT` (not claimed here), `STORE_CORRUPT`, `STORE_FULL`, `STORE_UNAVAILABLE`
+   */
+  async compact(): Promise<void> {
+    this.#claimed('');
+    while (this.#compacting !== undefined) await this.#compacting;
+    await this.#compact();
+  }
+
+  async #open(): Promise<void> {
+    const { files, folder, onNotice, durability, segmentBytes } = this.#parts;
+    const { catalog, torn, leftovers } = await readLog(files, folder, this.#storeId);
+    if (torn !== undefined) onNotice({ type: 'TornEnd', ...torn });
+    const storeId = this.#storeId;
+    const ownership = this.#ownership;
+    const writer = new LogWriter({ files, folder, storeId, durability, segmentBytes, ownership, catalog });
+    await writer.open();
+    this.#catalog = catalog;
+    this.#writer = writer;
+    for (const file of leftovers) await files.remove(join(folder, file)).catch(() => {});
+  }
+
+  async #close(): Promise<void> {
+    await this.#compacting;
+    const writer = this.#writer;
+    this.#writer = undefined;
+    this.#catalog = undefined;
+    try {
+      await writer?.close();
+    } finally {
+      await this.#ownership.release();
+    }
+  }
+
+  async #refuseClaim(owner: string): Promise<void> {
+    const current = this.#ownership.owner;
+    if (current !== owner)
+      throw new OrchestratorError(
+        'STORE_OWNED',
+        `the store is in use by ${current} in this process; close that orchestrator first`,
+        { details: { owner: current, pid: process.pid } },
+      );
+    await this.#close();
+  }
+
+  /** One after the other. @throws OrchestratorError `QUEUE_FULL` */
+  #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const { pendingMax } = this.#parts;
+    if (this.#pending >= pendingMax)
+      throw new OrchestratorError(
+        'QUEUE_FULL',
+        `the file store: found ${this.#pending} requests that wait for the disk; allowed: ${pendingMax}. Wait for some of them.`,
+      );
+    this.#pending++;
+    const done = this.#last.then(work);
+    const settle = (): void => {
+      this.#pending--;
+    };
+    this.#last = done.then(settle, settle);
+    return done;
+  }
+
+  /** Reads what there is: of a claimed store from its catalog, else from the disk. */
+  async #reading<Value>(read: (catalog: Catalog) => Promise<Value>): Promise<Value> {
+    const { files, folder } = this.#parts;
+    const known = this.#catalog;
+    if (known !== undefined) return read(known);
+    try {
+      const storeId =
+        (await files.facts(folder)) === undefined ? undefined : await readStoreId(files, folder);
+      const log: Pick<ReadLog, 'catalog'> =
+        storeId === undefined ? { catalog: new Catalog() } : await readLog(files, folder, storeId);
+      return await read(log.catalog);
+    } catch (error) {
+      throw openFailed(folder, error);
+    }
+  }
+
+  #write(entries: readonly Buffer[], about: string): ReturnType<LogWriter['write']> {
+    return (this.#writer as LogWriter).write(entries, about);
+  }
+
+  #claimed(about: string): Catalog {
+    if (this.#catalog !== undefined) return this.#catalog;
+    throw conflict('the store is not claimed here', about);
+  }
+
+  #checkEpoch(epoch: number, stream: string): Catalog {
+    const catalog = this.#claimed(stream);
+    const { epoch: current } = this.#ownership;
+    if (epoch !== current) throw conflict(`epoch ${epoch} is over, the current one is ${current}`, stream);
+    return catalog;
+  }
+
+  #checkAppends(appends: readonly StreamAppend[]): Catalog {
+    const catalog = this.#claimed(appends[0]?.stream ?? '');
+    const lastSeqs = new Map<string, number>();
+    const keys = new Set<string>();
+    for (const { stream, epoch, expectedSeq, events, uniqueKeys = [] } of appends) {
+      this.#checkEpoch(epoch, stream);
+      const lastSeq = lastSeqs.get(stream) ?? catalog.lastSeq(stream);
+      if (expectedSeq !== lastSeq) throw conflict(`expected seq ${expectedSeq}, found ${lastSeq}`, stream);
+      lastSeqs.set(stream, lastSeq + events.length);
+      for (const key of uniqueKeys) {
+        if (keys.has(key) || catalog.findKey(key) !== undefined)
+          throw conflict(`the key ${JSON.stringify(key)} is taken`, stream);
+        keys.add(key);
+      }
+    }
+    return catalog;
+  }
+
+  #compactSoon(): void {
+    const { dead, total } = garbageOf(this.#catalog as Catalog);
+    if (this.#compacting !== undefined || dead < this.#parts.garbageBytes || dead * 2 < total) return;
+    this.#compact().catch((error: unknown) => this.#parts.onNotice({ type: 'CompactionFailed', error }));
+  }
+
+  async #compact(): Promise<void> {
+    const { files, folder, durability, onNotice } = this.#parts;
+    const catalog = this.#catalog as Catalog;
+    const exclusive = <Value>(work: () => Promise<Value>): Promise<Value> => this.#inTurn(work);
+    const compacting = compact({ files, folder, storeId: this.#storeId, durability, catalog, exclusive });
+    const settled = compacting.then(
+      () => {},
+      () => {},
+    );
+    this.#compacting = settled;
+    try {
+      const done = await compacting;
+      if (done !== undefined) onNotice({ type: 'Compacted', ...done });
+    } finally {
+      if (this.#compacting === settled) this.#compacting = undefined;
+    }
+  }
+}

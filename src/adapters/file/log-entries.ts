@@ -1,0 +1,99 @@
+/** Reads entries of a log whose places are known. */
+import { join } from 'node:path';
+import type { EventRecord, ReadRequest } from '../../ports/event-store.ts';
+import type { Catalog, Place } from './catalog.ts';
+import { entryAt, recordsOf } from './entries.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
+import type { Segment } from './segment.ts';
+import { corrupt, inputOutputFailed } from './store-errors.ts';
+
+interface Where {
+  readonly files: FileSystem;
+  readonly folder: string;
+}
+
+/** The records of a stream that a request asks for. @throws OrchestratorError `STORE_CORRUPT`, `STORE_UNAVAILABLE` */
+export async function readRecords(
+  where: Where,
+  catalog: Catalog,
+  { stream, fromSeq, limit }: ReadRequest,
+): Promise<readonly EventRecord[]> {
+  const last = Math.min(catalog.lastSeq(stream), fromSeq + limit - 1);
+  if (last < fromSeq) return [];
+  const records: EventRecord[] = [];
+  const reader = new SegmentReader(where);
+  try {
+    for (const { seq, segment, offset, length } of catalog.partsFrom(stream, fromSeq)) {
+      if (seq > last) break;
+      const body = await reader.body({ segment: catalog.segmentOf(segment), offset, length }, seq, stream);
+      records.push(
+        ...decodeRecords(body, { file: catalog.segmentOf(segment).file, offset, seq, stream }, fromSeq, last),
+      );
+    }
+  } finally {
+    await reader.close();
+  }
+  return records;
+}
+
+/** The body of one entry. @throws OrchestratorError `STORE_CORRUPT`, `STORE_UNAVAILABLE` */
+export async function readEntry(where: Where, place: Place, seq: number): Promise<Buffer> {
+  const reader = new SegmentReader(where);
+  try {
+    return await reader.body(place, seq);
+  } finally {
+    await reader.close();
+  }
+}
+
+function decodeRecords(
+  body: Buffer,
+  at: { readonly file: string; readonly offset: number; readonly seq: number; readonly stream: string },
+  from: number,
+  to: number,
+): EventRecord[] {
+  try {
+    return recordsOf(body, from, to);
+  } catch (error) {
+    throw corrupt(at, 'it cannot be decoded', error);
+  }
+}
+
+/** Keeps the file open that was read last: entries of a stream mostly stand in few segments. */
+class SegmentReader {
+  readonly #where: Where;
+  #segment: Segment | undefined;
+  #file: OpenFile | undefined;
+
+  constructor(where: Where) {
+    this.#where = where;
+  }
+
+  async body({ segment, offset, length }: Place, seq: number, stream?: string): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(length);
+    try {
+      const file = await this.#open(segment);
+      await file.read(bytes, offset);
+    } catch (error) {
+      throw inputOutputFailed(`a read of ${segment.file}`, error);
+    }
+    const entry = entryAt(bytes, 0);
+    if (entry === undefined || entry.length !== length)
+      throw corrupt({ file: segment.file, offset, seq, stream }, 'what was acknowledged is damaged');
+    return entry.body;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#segment = undefined;
+  }
+
+  async #open(segment: Segment): Promise<OpenFile> {
+    if (this.#segment === segment && this.#file !== undefined) return this.#file;
+    await this.close();
+    this.#file = await this.#where.files.open(join(this.#where.folder, segment.file), 'read');
+    this.#segment = segment;
+    return this.#file;
+  }
+}

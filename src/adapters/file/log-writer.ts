@@ -1,0 +1,136 @@
+/**
+ * Writes frames behind the end of a log.
+ *
+ * Owns: the segment that grows, and its file. Who may call it: the store, one call at a time.
+ *
+ * LW1  What `write` has returned from is on the disk, as far as the durability says, and is read by every later owner.
+ * LW2  After a write or a sync that failed nothing is written any more: what the disk has then is not known.
+ * LW3  A segment belongs to one epoch. The first thing that a claim writes is the head of a new one, which says where the
+ *      log ended; whatever an earlier owner writes from then on is behind that end.
+ */
+import { join } from 'node:path';
+import type { OrchestratorError } from '../../model/errors.ts';
+import type { Catalog } from './catalog.ts';
+
+import type { FileSystem, OpenFile } from './file-system.ts';
+import { EMPTY_END, FRAME_HEADER_BYTES, FRAME_PAYLOAD_MAX, saltOf, sealFrame } from './frame.ts';
+import type { Ownership } from './ownership.ts';
+import { encodeHead, newSegment, type Segment, type SegmentHead, segmentName } from './segment.ts';
+import { frameTooLong, inputOutputFailed, poisoned } from './store-errors.ts';
+
+/** What a writer is made of. */
+export interface LogWriterParts {
+  readonly files: FileSystem;
+  readonly folder: string;
+  readonly storeId: string;
+  readonly durability: 'os' | 'power';
+  readonly segmentBytes: number;
+  readonly ownership: Ownership;
+  readonly catalog: Catalog;
+}
+
+/** Where an entry of a frame was written. */
+export interface Written {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class LogWriter {
+  readonly #parts: LogWriterParts;
+  #segment: Segment | undefined;
+  #file: OpenFile | undefined;
+  #failed: OrchestratorError | undefined;
+
+  constructor(parts: LogWriterParts) {
+    this.#parts = parts;
+  }
+
+  /** The segment that grows. */
+  get segment(): Segment | undefined {
+    return this.#segment;
+  }
+
+  /** Begins the first segment of this claim. */
+  open(): Promise<void> {
+    return this.#guard('the first segment of a claim', () => this.#begin());
+  }
+
+  /**
+   * Writes entries as one frame.
+   * @param about - the stream, for errors
+   * @returns where each of them stands, in order
+   * @throws OrchestratorError `STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_CONFLICT`, `LIMIT_EXCEEDED`
+   */
+  async write(entries: readonly Buffer[], about: string): Promise<readonly Written[]> {
+    const length = entries.reduce((sum, entry) => sum + entry.length, 0);
+    if (length > FRAME_PAYLOAD_MAX) throw frameTooLong(about, length, FRAME_PAYLOAD_MAX);
+    return this.#guard(`an append to stream ${about}`, async () => {
+      if ((this.#segment as Segment).end.offset > this.#parts.segmentBytes) await this.#begin();
+      const segment = this.#segment as Segment;
+      const start = segment.end.offset + FRAME_HEADER_BYTES;
+      await this.#writeFrame(segment, Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), ...entries]), about);
+      let offset = start;
+      return entries.map((entry) => {
+        const written = { segment, offset, length: entry.length };
+        offset += entry.length;
+        return written;
+      });
+    });
+  }
+
+  /** Says for the last time what was committed, so that damage of it is noticed, and closes the file. */
+  async close(): Promise<void> {
+    const segment = this.#segment;
+    try {
+      if (segment !== undefined && this.#failed === undefined && segment.end.frame > 1)
+        await this.#writeFrame(segment, Buffer.alloc(FRAME_HEADER_BYTES), 'a release');
+    } finally {
+      await this.#file?.close();
+      this.#file = undefined;
+      this.#segment = undefined;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { files, folder, storeId, durability, ownership, catalog } = this.#parts;
+    const before = catalog.segments.at(-1);
+    const position = (before?.last ?? 0) + 1;
+    const segment = newSegment(segmentName(position, position, ownership.epoch, 0), EMPTY_END);
+    const file = await files.open(join(folder, segment.file), 'create');
+    await this.#file?.close();
+    this.#file = file;
+    const head: SegmentHead = { store: storeId, durability, boot: '', before: before?.sealedEnd ?? null };
+    const bytes = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), encodeHead(head)]);
+    const end = sealFrame(bytes, EMPTY_END, 0, saltOf(storeId, segment.file));
+    await file.write(bytes, 0);
+    await file.sync();
+    await files.syncFolder(folder);
+    await ownership.checkStillOwner(segment.file);
+    segment.end = end;
+    segment.sealedEnd = end;
+    catalog.addSegment(segment);
+    this.#segment = segment;
+  }
+
+  async #writeFrame(segment: Segment, frame: Buffer, about: string): Promise<void> {
+    const { storeId, durability, ownership } = this.#parts;
+    const file = this.#file as OpenFile;
+    const end = sealFrame(frame, segment.end, segment.end.offset, saltOf(storeId, segment.file));
+    await file.write(frame, segment.end.offset);
+    if (durability === 'power') await file.sync();
+    await ownership.checkStillOwner(about);
+    segment.end = end;
+    segment.sealedEnd = end;
+  }
+
+  async #guard<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
+    if (this.#failed !== undefined) throw poisoned(this.#failed);
+    try {
+      return await work();
+    } catch (error) {
+      this.#failed = inputOutputFailed(what, error);
+      throw this.#failed;
+    }
+  }
+}
