@@ -2,35 +2,35 @@
  * How many keys a text has: a parser keeps one of those that occur twice in an object, and does not say so.
  */
 
+import { CodecRefusal } from './refusal.ts';
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
-/** A colon behind white space, which the codec never writes. */
-const SPACED = [' :', '\t:', '\n:', '\r:'];
-
-/** Whether a text that is JSON has just so many keys. */
-export function hasKeys(text: string, count: number): boolean {
-  return hasAtMostKeys(text, count) || countKeys(text) === count;
-}
+const OPEN_OBJECT = 0x7b;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_OBJECT = 0x7d;
+const CLOSE_ARRAY = 0x5d;
 
 /**
- * Whether it is plain to see that there are not more. Every key is followed by a colon, and without white space before
- * it that is counted here, with some texts that only look alike: so there can be fewer keys, but not more.
+ * Counts the keys of all objects of a text that is JSON; of any other one it says nothing of use. It comes before the
+ * parser, which takes far more memory for what is nested than for what stands side by side.
+ *
+ * @throws CodecRefusal `depth` where an array or object is deeper than so many levels of the text
  */
-function hasAtMostKeys(text: string, count: number): boolean {
-  for (let i = 0; i < SPACED.length; i += 1) if (text.includes(SPACED[i] as string)) return false;
-  let found = 0;
-  for (let at = text.indexOf('":'); at >= 0; at = text.indexOf('":', at + 2)) found += 1;
-  return found <= count;
-}
-
-function countKeys(text: string): number {
+export function countKeys(text: string, start: number, levels: number): number {
   let keys = 0;
-  for (let i = 0; i < text.length; i += 1) {
+  let level = 0;
+  for (let i = start; i < text.length; i += 1) {
     const unit = text.charCodeAt(i);
     if (unit === QUOTE) i = endOfString(text, i);
     else if (unit === COLON) keys += 1;
+    else if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) {
+      level += 1;
+      if (level > levels)
+        throw new CodecRefusal('depth', `nesting deeper than ${levels} levels`, { offset: i });
+    } else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) level -= 1;
   }
   return keys;
 }
@@ -39,7 +39,7 @@ function countKeys(text: string): number {
 const FEW = 32;
 
 /** The place of the quote that ends the string which begins at `start`; the length of the text if there is none. */
-export function endOfString(text: string, start: number): number {
+function endOfString(text: string, start: number): number {
   let i = start + 1;
   for (const few = i + FEW; i < few; i += 1) {
     const unit = text.charCodeAt(i);

@@ -6,8 +6,8 @@
  * C6  What is made shares nothing with anything else, and is frozen as the guard freezes it.
  */
 
-import { hasKeys } from './count-keys.ts';
-import { findFault, offsetOfDepth } from './find-fault.ts';
+import { countKeys } from './count-keys.ts';
+import { findFault } from './find-fault.ts';
 import { MOST_CHARACTERS, MOST_LEVELS, TAGGED } from './format.ts';
 import { CodecRefusal } from './refusal.ts';
 import { TaggedReader } from './tagged-reader.ts';
@@ -19,9 +19,6 @@ export interface DecodeLimits {
   /** The most UTF-16 units of the text; 2^28 when absent. */
   readonly characters?: number | undefined;
 }
-
-/** The longest text whose nesting is first looked at when it is parsed. */
-const SHORT = 2 ** 18;
 
 /**
  * Reads what `encodeValue` wrote. Plain objects and arrays are frozen; dates, maps, sets, buffers and errors are new.
@@ -44,53 +41,41 @@ function decode(text: string, characters: number, depth: number): unknown {
     throw new CodecRefusal('size', `more than ${characters} characters`, { offset: characters });
   const levels = Math.min(depth, MOST_LEVELS);
   const start = text.startsWith(TAGGED) ? TAGGED.length : 0;
-  // A parser takes far more memory for what is nested than for what stands side by side.
-  if (text.length > SHORT) checkNesting(text, start, levels);
+  // A level of a tagged value takes up to three of the text, and a tag in the last one a further level.
+  const keys = countKeys(text, start, start === 0 ? levels : levels * 3 + 1);
   let tree: unknown;
   try {
     tree = JSON.parse(start === 0 ? text : text.slice(start));
   } catch (error) {
     throw findFault(text, start) ?? error;
   }
-  let keys: number;
+  let keysLeft: number;
   if (start > 0) {
     const reader = new TaggedReader(text, start, levels);
     tree = reader.run(tree);
-    keys = reader.keys;
-  } else keys = freezeTree(text, tree, 1, levels);
-  if (hasKeys(text, keys)) return tree;
+    keysLeft = reader.keys;
+  } else keysLeft = freezeTree(text, tree);
+  // Of those that occur twice in an object the parser keeps one.
+  if (keysLeft === keys) return tree;
   throw (
     findFault(text, start) ?? new CodecRefusal('duplicate_key', 'a key twice in one object', { offset: 0 })
   );
 }
 
 /** Freezes all that was parsed of a plain text. Returns the number of keys in it. */
-function freezeTree(text: string, node: unknown, level: number, levels: number): number {
+function freezeTree(text: string, node: unknown): number {
+  // Too large for a double, so it is not what was written.
   if (typeof node === 'number' && node - node !== 0) throw findFault(text, 0);
   if (typeof node !== 'object' || node === null) return 0;
-  if (level > levels) throw tooDeep(text, 0, levels);
   const isArray = Array.isArray(node);
   const items: readonly unknown[] = isArray ? node : Object.values(node);
   let keys = isArray ? 0 : items.length;
   for (let i = 0; i < items.length; i += 1) {
     const item = items[i];
     if (typeof item === 'number') {
-      // Too large for a double, so it is not what was written.
       if (item - item !== 0) throw findFault(text, 0);
-    } else if (typeof item === 'object' && item !== null) keys += freezeTree(text, item, level + 1, levels);
+    } else if (typeof item === 'object' && item !== null) keys += freezeTree(text, item);
   }
   Object.freeze(node);
   return keys;
-}
-
-/** Refuses a text whose nesting alone says that its value is nested too deeply. */
-function checkNesting(text: string, start: number, levels: number): void {
-  // A level of a tagged value takes up to three of the text, and a tag in the last one a further level.
-  const most = start === 0 ? levels : levels * 3 + 1;
-  if (offsetOfDepth(text, start, most) !== undefined) throw tooDeep(text, start, most);
-}
-
-function tooDeep(text: string, start: number, levels: number): CodecRefusal {
-  const offset = offsetOfDepth(text, start, levels) ?? start;
-  return new CodecRefusal('depth', `nesting deeper than ${levels} levels`, { offset });
 }

@@ -3,7 +3,6 @@
  * asked only when it is known that something is wrong. It calls nothing of itself, so no depth can end it.
  */
 
-import { endOfString } from './count-keys.ts';
 import { CodecRefusal } from './refusal.ts';
 
 /** One array or object that the scan is in. */
@@ -18,10 +17,6 @@ interface Frame {
 type Next = 'value' | 'first item' | 'first key' | 'key' | 'colon' | 'end of value';
 
 const QUOTE = 0x22;
-const OPEN_OBJECT = 0x7b;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_OBJECT = 0x7d;
-const CLOSE_ARRAY = 0x5d;
 
 const BLANK = /[ \t\n\r]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these may not stand in a string of JSON.
@@ -44,20 +39,6 @@ export function offsetOf(text: string, start: number, path: readonly (string | n
   const scan = new Scan(text, start, path);
   scan.run();
   return scan.offset;
-}
-
-/** Where the first array or object begins that is deeper than so many levels; undefined when there is none. */
-export function offsetOfDepth(text: string, start: number, levels: number): number | undefined {
-  let level = 0;
-  for (let i = start; i < text.length; i += 1) {
-    const unit = text.charCodeAt(i);
-    if (unit === QUOTE) i = endOfString(text, i);
-    else if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) {
-      level += 1;
-      if (level > levels) return i;
-    } else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) level -= 1;
-  }
-  return undefined;
 }
 
 /** One way through a text. */
