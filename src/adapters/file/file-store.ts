@@ -52,6 +52,7 @@ export type FileStoreNotice =
   | ({ readonly type: 'Compacted' } & Compaction)
   | { readonly type: 'CompactionFailed'; readonly error: unknown };
 
+/** What `fileStore` gives: a store in a folder, which can also be compacted when its host likes. */
 export class FileStore implements EventStore {
   readonly capabilities: StoreCapabilities;
   readonly #parts: FileStoreParts;

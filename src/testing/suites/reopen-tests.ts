@@ -70,9 +70,10 @@ export function reopened(
     await before.release('first');
     const after = await reopen(before);
     const [record] = await after.read({ stream: 'a', fromSeq: 1, limit: 1 });
-    assert.deepEqual((record?.payload as { readonly values: unknown }).values, VALUES);
-    const { error } = (record?.payload as { readonly values: { readonly error: Error } }).values;
-    assert.equal((error.cause as Error).message, 'below');
+    assert.ok(record !== undefined);
+    const { values } = record.payload as { readonly values: typeof VALUES };
+    assert.deepEqual(values, VALUES);
+    assert.equal(((values.error as Error).cause as Error).message, 'below');
     await after.claim('second');
     await after.release('second');
   });
