@@ -4,4 +4,4 @@
 
 export { type DecodeLimits, decodeValue } from './codec/decode.ts';
 export { encodeValue } from './codec/encode.ts';
-export { type CodecReason, CodecRefusal } from './codec/refusal.ts';
+export { CodecRefusal } from './codec/refusal.ts';

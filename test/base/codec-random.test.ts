@@ -20,8 +20,6 @@ const oddTexts = fc.constantFrom(
   '',
 );
 const texts = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), oddTexts);
-// JSON.parse of Node 24.21 takes a later key of one escaped character for a lone backslash, once it has met that as a key.
-const keys = texts.filter((text) => text !== '\\');
 const bytes = fc.uint8Array({ maxLength: 24 });
 const kinds = [Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array];
 const wideKinds = [Float32Array, Float64Array, BigInt64Array, BigUint64Array];
@@ -74,7 +72,7 @@ const { tree } = fc.letrec((tie) => ({
   tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, leaves, tie('holder')),
   holder: fc.oneof(
     fc.array(tie('tree'), { maxLength: 5 }),
-    fc.dictionary(keys, tie('tree'), { maxKeys: 5 }),
+    fc.dictionary(texts, tie('tree'), { maxKeys: 5 }),
     fc.array(fc.tuple(tie('tree'), tie('tree')), { maxLength: 4 }).map((entries) => new Map(entries)),
     fc.array(tie('tree'), { maxLength: 4 }).map((items) => new Set(items)),
     fc
@@ -84,7 +82,7 @@ const { tree } = fc.letrec((tie) => ({
           name: fc.constantFrom('Error', 'TypeError', 'Odd', ''),
           cause: tie('tree'),
           errors: fc.array(tie('tree'), { maxLength: 3 }),
-          own: fc.dictionary(keys, tie('tree'), { maxKeys: 3 }),
+          own: fc.dictionary(texts, tie('tree'), { maxKeys: 3 }),
         },
         { requiredKeys: ['message', 'name', 'own'] },
       )

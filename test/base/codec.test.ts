@@ -312,3 +312,32 @@ describe('decodeValue', () => {
     }
   });
 });
+
+describe('keys that an engine misreads', () => {
+  const ODD = ['\\', '"', '\n', '\u0000', '\ud800'];
+
+  it('come back as they were, whatever was parsed before', () => {
+    for (const first of ODD)
+      for (const second of ODD) {
+        const before = { [`~u${second}`]: 0, [first]: 0, '': 1 };
+        const after = { [`~u${second}`]: 0, [second]: 0, '': 1 };
+        // The fault needs an object that was parsed with a lone backslash at the same place.
+        for (let i = 0; i < 3; i += 1) JSON.parse(JSON.stringify(before));
+        expect(Object.keys(decodeValue(encodeValue(before)) as object)).toEqual(Object.keys(before));
+        expect(Object.keys(decodeValue(encodeValue(after)) as object)).toEqual(Object.keys(after));
+      }
+  });
+
+  it('stand in an array of their own, also among the properties of an error', () => {
+    expect(encodeValue({ a: 1, '\n': [2] })).toBe('~["~o","a",1,"\\n",[2]]');
+    const error = Object.assign(new Error('told'), { '"': { x: 1 } });
+    const back = decodeValue(encodeValue(error)) as Error & Record<string, unknown>;
+    expect([back.message, back['"']]).toEqual(['told', { x: 1 }]);
+  });
+
+  it('are refused twice in one object, without a value, or when they are no text', () => {
+    expect(decoded('~["~o","\\n",1,"\\n",2]').reason).toBe('duplicate_key');
+    expect(decoded('~["~o","\\n"]').reason).toBe('tag');
+    expect(decoded('~["~o",1,2]').reason).toBe('tag');
+  });
+});

@@ -83,6 +83,7 @@ describe('the difference between two versions', () => {
     });
 
     expect(manager.diff('w', 1, 2)).toEqual({
+      affectedRuns: [],
       isSame: false,
       fields: [],
       added: ['d'],

@@ -11,7 +11,7 @@ import { readErrorText } from '../error-text.ts';
 import { kindOf, typedArrayName, type ValueKind } from '../value-kinds.ts';
 import { lookupGetter } from '../value-walker.ts';
 import { bytesToText, itemsToText } from './bytes.ts';
-import { ERROR_KEYS, MOST_CHARACTERS, MOST_LEVELS, oddNumber, TAGGED } from './format.ts';
+import { ERROR_KEYS, isMisread, MOST_CHARACTERS, MOST_LEVELS, oddNumber, TAGGED } from './format.ts';
 import { CodecRefusal } from './refusal.ts';
 
 const isEnumerable = Object.prototype.propertyIsEnumerable;
@@ -103,6 +103,7 @@ function isPlainObject(value: object, met: Met, level: number): boolean {
   const keys = Object.keys(value);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as string;
+    if (key.length === 1 && isMisread(key)) return false;
     if (lookupGetter.call(value, key) !== undefined) return false;
     if (!isPlain((value as Record<string, unknown>)[key], met, level + 1)) return false;
   }
@@ -252,12 +253,13 @@ class Writer {
   }
 
   #writeKeys(value: object, keys: readonly string[]): string {
-    let text = '';
+    const isOdd = keys.some(isMisread);
+    let text = isOdd ? '"~o"' : '';
     for (const key of keys) {
       const item = this.#write((value as Record<string, unknown>)[key]);
-      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${item}`;
+      text += `${text === '' ? '' : ','}${JSON.stringify(key)}${isOdd ? ',' : ':'}${item}`;
     }
-    return `{${text}}`;
+    return isOdd ? `[${text}]` : `{${text}}`;
   }
 
   #writeItems(value: object, kind: 'map' | 'set'): string {

@@ -11,6 +11,7 @@
  * | `["~b","-ff"]` | a bigint, in base 16 |
  * | `["~d",5]` | a date, in milliseconds since 1970; `null` when it is invalid |
  * | `["~m",key,value,...]`, `["~s",item,...]` | a map, a set |
+ * | `["~o",key,value,...]` | an object with a key that {@link isMisread} |
  * | `["~a","AAE="]`, `["~v","AAE="]` | an ArrayBuffer, a DataView: their bytes in base 64 |
  * | `["~t","Uint8Array","AAE="]` | a typed array; the lowest byte of an item first |
  * | `["~e",name,message,stack,hidden,own]` | an error; `hidden` may have `cause` and `errors`, `own` its other properties |
@@ -43,3 +44,11 @@ export const ODD_NUMBERS: ReadonlyMap<string, number> = new Map(
     value,
   ]),
 );
+
+/**
+ * Whether a key is one that `JSON.parse` may read as another one: a single character that is escaped in the text. Node
+ * 24.21 takes it for a lone backslash, when it has parsed an object with that key at the same place before.
+ */
+export function isMisread(key: string): boolean {
+  return key.length === 1 && JSON.stringify(key).length > 3;
+}

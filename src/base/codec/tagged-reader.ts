@@ -13,7 +13,7 @@ import { CodecRefusal } from './refusal.ts';
 const LAST_DATE = 8.64e15;
 
 /** The tags of what has other values in it; '' is an array or an object of the text. */
-type Holder = '' | '~m' | '~s' | '~e' | '~=';
+type Holder = '' | '~m' | '~s' | '~o' | '~e' | '~=';
 
 /** An array or object of the text that the reader is inside of. Its parts are replaced one by one by what they mean. */
 interface Frame {
@@ -113,6 +113,10 @@ export class TaggedReader {
       case '~s':
         this.#push(node, undefined, tag, this.#checked(frame, level), 1);
         return;
+      case '~o':
+        // One that holds properties of an error is, like any other that does, none of the value.
+        this.#push(node, undefined, tag, frame.tag === '~e' ? frame.level : this.#checked(frame, level), 1);
+        return;
       case '~e':
         this.#checkLength(node, 6);
         this.#push(node, undefined, tag, this.#checked(frame, level), 1);
@@ -208,6 +212,8 @@ export class TaggedReader {
         if (set.size !== node.length - 1) throw this.#refused('duplicate_key', 'an item twice in one set');
         return set;
       }
+      case '~o':
+        return this.#makeObject(node);
       case '~e':
         return this.#makeError(node);
       default: {
@@ -226,6 +232,18 @@ export class TaggedReader {
     for (let i = 1; i < node.length; i += 2) map.set(node[i], node[i + 1]);
     if (map.size !== (node.length - 1) / 2) throw this.#refused('duplicate_key', 'a key twice in one map');
     return map;
+  }
+
+  #makeObject(node: readonly unknown[]): object {
+    const out: Record<string, unknown> = {};
+    if (node.length % 2 === 0) throw this.#refused('tag', 'an object with a key without a value');
+    for (let i = 1; i < node.length; i += 2) {
+      const key = node[i];
+      if (typeof key !== 'string') throw this.#refused('tag', 'an object with a key that is no text');
+      if (Object.hasOwn(out, key)) throw this.#refused('duplicate_key', 'a key twice in one object');
+      setOwn(out, key, node[i + 1]);
+    }
+    return Object.freeze(out);
   }
 
   #makeError(node: readonly unknown[]): Error {
