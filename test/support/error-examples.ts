@@ -14,8 +14,11 @@ import {
   type WorkerHandlersOptions,
   workerHandlers,
 } from '@taskmaster-ai/orchestrator';
+import { fileStore } from '@taskmaster-ai/orchestrator/file';
 import { WorkflowManager } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
+import { nodeFileSystem } from '../../src/adapters/file/file-system.ts';
+import { damage, fileStoreOn, fillingUp, inFolder, osError } from './broken-stores.ts';
 import { refusal, rejection } from './errors.ts';
 
 /** What an example is given: how to open an orchestrator that is closed afterwards. */
@@ -351,6 +354,44 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     await stage.open({ store });
     return rejection(stage.open({ store }));
   },
+  STORE_OPEN_FAILED: () => {
+    const facts = async (): Promise<never> => {
+      throw osError('EACCES');
+    };
+    return rejection(fileStoreOn('/srv/app/state', { ...nodeFileSystem, facts }).claim('me'));
+  },
+  STORE_FORMAT: () =>
+    inFolder(async (folder) => {
+      await damage(folder, /^store\.json$/, () => Buffer.from('not a store'));
+      return rejection(fileStore(folder).claim('me'));
+    }),
+  STORE_VERSION: () =>
+    inFolder(async (folder) => {
+      await damage(folder, /^store\.json$/, () => Buffer.from('{"version":2,"id":"x"}'));
+      return rejection(fileStore(folder).claim('me'));
+    }),
+  STORE_CORRUPT: () =>
+    inFolder(async (folder) => {
+      await damage(folder, /\.log$/, (bytes) => bytes.fill(0, 400, 410));
+      return rejection(fileStore(folder).claim('me'));
+    }),
+  STORE_FULL: () =>
+    inFolder(async (folder) => {
+      let isFull = false;
+      const store = fileStoreOn(
+        folder,
+        fillingUp(() => isFull),
+      );
+      const epoch = await store.claim('me');
+      isFull = true;
+      const events = [{ type: 'T', seq: 1, at: 0 }];
+      const error = await rejection(
+        store.append([{ stream: 'run:run-1', expectedSeq: 0, epoch, events, versions: {} }]),
+      );
+      isFull = false;
+      await store.release('me');
+      return error;
+    }),
   STORE_UNAVAILABLE: async (stage) => {
     const appends = [{ at: 2, times: Number.POSITIVE_INFINITY, fault: 'refuse' as const }];
     const orchestrator = await stage.open({ store: new ScriptedStore(new MemoryStore(), { appends }) });
