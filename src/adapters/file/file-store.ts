@@ -89,10 +89,11 @@ export class FileStore implements EventStore {
     });
   }
 
-  release(owner: string): Promise<void> {
-    return this.#inTurn(async () => {
+  async release(owner: string): Promise<void> {
+    await this.#inTurn(async () => {
       if (this.#ownership.owner === owner) await this.#close();
     });
+    await this.#compacting;
   }
 
   append(batch: readonly StreamAppend[]): Promise<void> {
@@ -218,8 +219,8 @@ export class FileStore implements EventStore {
     for (const file of leftovers) await files.remove(join(folder, file)).catch(() => {});
   }
 
+  /** A compaction that is under way finds out when its turn comes, and is given up; waiting for it here would never end. */
   async #close(): Promise<void> {
-    await this.#compacting;
     const writer = this.#writer;
     this.#writer = undefined;
     this.#catalog = undefined;
@@ -317,7 +318,11 @@ export class FileStore implements EventStore {
   async #compact(): Promise<void> {
     const { files, folder, durability, onNotice } = this.#parts;
     const catalog = this.#catalog as Catalog;
-    const exclusive = <Value>(work: () => Promise<Value>): Promise<Value> => this.#inTurn(work);
+    const exclusive = <Value>(work: () => Promise<Value>): Promise<Value> =>
+      this.#inTurn(async () => {
+        if (this.#catalog !== catalog) throw conflict('the store was given back while it was compacted', '');
+        return work();
+      });
     const compacting = compact({ files, folder, storeId: this.#storeId, durability, catalog, exclusive });
     const settled = compacting.then(
       () => {},

@@ -85,8 +85,10 @@ export class LogWriter {
     try {
       if (segment !== undefined && this.#failed === undefined && segment.end.frame > 1)
         await this.#writeFrame(segment, Buffer.alloc(FRAME_HEADER_BYTES), 'a release');
+    } catch {
+      // Nothing that was acknowledged depends on it.
     } finally {
-      await this.#file?.close();
+      await this.#file?.close().catch(() => {});
       this.#file = undefined;
       this.#segment = undefined;
     }
@@ -129,8 +131,10 @@ export class LogWriter {
     try {
       return await work();
     } catch (error) {
-      this.#failed = inputOutputFailed(what, error);
-      throw this.#failed;
+      const failed = inputOutputFailed(what, error);
+      // Somebody else is the owner: what this one asks for is refused for that, however often it asks.
+      if (failed.code !== 'STORE_CONFLICT') this.#failed = failed;
+      throw failed;
     }
   }
 }

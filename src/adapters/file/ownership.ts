@@ -76,6 +76,8 @@ export class Ownership {
     try {
       if (current > 0) await this.#checkOver(current, draft);
       await this.#files.link(draft, join(this.#folder, ownerFile(epoch)));
+      // Whatever fails from here on, the claim is there and has to be given back.
+      this.#mine = { epoch, owner, bytes };
     } catch (error) {
       // Somebody else has just become the owner: of this epoch, or of one behind it.
       const { code } = error as NodeJS.ErrnoException;
@@ -87,7 +89,6 @@ export class Ownership {
     await this.#files.syncFolder(this.#folder);
     // The oldest first: while the file of an epoch is there, so are those of all later ones.
     for (const old of epochs) await this.#forget(old);
-    this.#mine = { epoch, owner, bytes };
     this.#startBeat();
     return epoch;
   }
