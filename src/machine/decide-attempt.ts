@@ -107,7 +107,8 @@ function restartTask(state: RunState, scope: ScopeState, index: number, command:
   const refusal = stale(scope, index, attempt);
   if (refusal !== undefined) return refusal;
   const details = peekDetails(scope, index);
-  if (details?.stop !== undefined) return illegal(scope, index, 'be started again: it was told to stop');
+  // Told to stop meanwhile, and no body is left that could end: this is its end.
+  if (details?.stop !== undefined) return endWithoutBody(state, scope, index, command, details.stop);
   const before = details?.restarts ?? 0;
   const about = { runId: state.runId, seq: state.seq + 1, at, path, attempt };
   if (before >= maxRestarts)
@@ -129,16 +130,8 @@ function reportSuccess(state: RunState, scope: ScopeState, index: number, comman
   const refusal = stale(scope, index, attempt);
   if (refusal !== undefined) return refusal;
   const stop = peekDetails(scope, index)?.stop;
-  if (stop !== undefined && stop.cause !== 'run_failed') {
-    return endStopped(
-      state,
-      scope,
-      index,
-      { type: 'ReportFailure', at, path, attempt, failure: stop.reason, retry: true, random: 0 },
-      stop.cause,
-      false,
-    );
-  }
+  if (stop !== undefined && stop.cause !== 'run_failed')
+    return endWithoutBody(state, scope, index, command, stop);
   return {
     type: 'TaskCompleted',
     runId: state.runId,
@@ -172,6 +165,26 @@ function abandonTask(state: RunState, scope: ScopeState, index: number, command:
     stop.cause,
     true,
   );
+}
+
+/** Ends an attempt that was told to stop, whatever became of its body. */
+function endWithoutBody(
+  state: RunState,
+  scope: ScopeState,
+  index: number,
+  { at, path, attempt }: Pick<ReportFailure, 'at' | 'path' | 'attempt'>,
+  { cause, reason }: { readonly cause: StopCause; readonly reason: TaskFailure },
+): Decision {
+  const report: ReportFailure = {
+    type: 'ReportFailure',
+    at,
+    path,
+    attempt,
+    failure: reason,
+    retry: true,
+    random: 0,
+  };
+  return endStopped(state, scope, index, report, cause, false);
 }
 
 /** Ends an attempt whose body was told to stop, by the cause of the stop. */

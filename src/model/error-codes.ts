@@ -194,9 +194,13 @@ export const ERROR_CODES = {
   // The orchestrator and its ports
   ORCHESTRATOR_CLOSED: entry('The orchestrator is closing or closed.', 'Open another one.'),
   STORE_CONFLICT: entry(
-    'An append expected another sequence number or owner.',
+    'An append expected another sequence number, or a key that is taken.',
     'Nothing: the run is read again from the store.',
     true,
+  ),
+  STORE_FENCED: entry(
+    'Another process has taken the store, and goes on with its runs.',
+    'Close this orchestrator; nothing more is done here.',
   ),
   STORE_OWNED: entry('Another orchestrator owns this store.', 'Close the other one first.'),
   STORE_OPEN_FAILED: entry(

@@ -44,6 +44,7 @@ interface Head {
   readonly created: RunCreated;
 }
 
+const FORGET = (): void => {};
 const underWay = new WeakMap<Composition, Promise<RecoveredState>>();
 
 /**
@@ -75,6 +76,11 @@ async function recoverAll(parts: Composition): Promise<RecoveredState> {
   return report;
 }
 
+/** How many events the log of a fork begins with. */
+function lengthOf({ forkedFrom }: RunCreated): number {
+  return forkedFrom?.kept ?? forkedFrom?.seq ?? 0;
+}
+
 /** When a run was started; a fork begins with the history of another run. */
 function startOf({ created }: Head): number {
   return created.forkedFrom?.at ?? created.at;
@@ -94,6 +100,8 @@ function isLive({ directory }: Composition, runId: string): boolean {
  */
 export async function findRun(parts: Composition, runId: string, isNew = false): Promise<LiveRun> {
   const { directory } = parts;
+  // Somebody else may be reading it; if that fails, it is tried here again.
+  await directory.find(runId)?.whenRead;
   const known = directory.find(runId);
   if (known !== undefined) return known;
   const report: Report = { recovered: [], left: [], lost: [] };
@@ -122,9 +130,9 @@ async function readHead(
   try {
     return { runId, created: upcast(first) as RunCreated };
   } catch (thrown) {
-    const error = asUnreadable(thrown);
-    report.lost.push({ runId, error });
-    logger.error({ runId, error }, 'a run is lost here: its log cannot be read');
+    if (!isUnreadable(thrown)) throw thrown;
+    report.lost.push({ runId, error: thrown });
+    logger.error({ runId, error: thrown }, 'a run is lost here: its log cannot be read');
     return undefined;
   }
 }
@@ -154,21 +162,31 @@ async function recoverRun(
   });
   directory.replace(run);
   try {
-    await reloader.recover(run, isNew);
+    const reading = reloader.recover(run, isNew ? lengthOf(created) : 0);
+    run.whenRead = reading.then(FORGET, FORGET);
+    await reading;
     // It may have ended here and been let go while the store was read.
     if (!run.isFinished) report.recovered.push(runId);
   } catch (thrown) {
+    run.whenRead = undefined;
     if (OrchestratorError.is(thrown, 'WORKFLOW_NOT_FOUND')) {
       directory.withdraw(run);
       leave(parts, report, movedAway(runId, created, thrown));
       return;
     }
-    const error = asUnreadable(thrown);
-    report.lost.push({ runId, error });
-    logger.error({ runId, error }, 'a run is lost here: its log cannot be read');
-    run.lost = error;
+    if (!isUnreadable(thrown)) {
+      // The store fails: the run is none of those that go on here, and the next recovery tries again.
+      directory.withdraw(run);
+      run.lost = unavailable(runId, thrown);
+      reloader.abandon(run, run.lost);
+      run.settle();
+      throw thrown;
+    }
+    report.lost.push({ runId, error: thrown });
+    logger.error({ runId, error: thrown }, 'a run is lost here: its log cannot be read');
+    run.lost = thrown;
     directory.ended(run);
-    reloader.abandon(run, error);
+    reloader.abandon(run, thrown);
     run.settle();
   }
 }
@@ -203,9 +221,15 @@ function notInStore(runId: string): OrchestratorError {
   });
 }
 
-/** The error of a log that makes no sense; any other is one of the store, and ends the recovery. */
-function asUnreadable(thrown: unknown): OrchestratorError {
-  if (OrchestratorError.is(thrown, 'HISTORY_INVALID') || OrchestratorError.is(thrown, 'EVENT_UNKNOWN'))
-    return thrown;
-  throw thrown;
+/** Whether a log makes no sense; any other error is one of the store, and ends the recovery. */
+function isUnreadable(thrown: unknown): thrown is OrchestratorError {
+  return OrchestratorError.is(thrown, 'HISTORY_INVALID') || OrchestratorError.is(thrown, 'EVENT_UNKNOWN');
+}
+
+function unavailable(runId: string, cause: unknown): OrchestratorError {
+  return new OrchestratorError(
+    'STORE_UNAVAILABLE',
+    `run ${runId} could not be read from the store; it stands there as it was. Call recoverState() when the store is mended, or open the orchestrator again.`,
+    { cause, details: { runId } },
+  );
 }

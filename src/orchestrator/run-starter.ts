@@ -196,6 +196,7 @@ export class RunStarter {
       }
     }
     const asked = { workflowId: version.plan.workflowId, input, key };
+    await this.#parts.directory.find(runId)?.whenRead;
     // Told by the log, since its workflow need not be registered here.
     const known = this.#parts.directory.find(runId);
     if (known === undefined) refuseOther(asked, runId, await headOf(this.#parts, runId));

@@ -136,8 +136,9 @@ export type MaybePromise<Value> = Value | Promise<Value>;
 /**
  * An ordered log of records for each stream. It is the only thing that is persisted.
  *
- * A method that fails throws, or rejects, an `OrchestratorError`: `STORE_CONFLICT` when nothing was written
- * because a `seq`, an epoch or a unique key did not fit; any other error leaves open whether it was written.
+ * A method that fails throws, or rejects, an `OrchestratorError`: `STORE_CONFLICT` when nothing was written because a
+ * `seq` or a unique key did not fit, `STORE_FENCED` when nothing was written because the claim of the writer is over; any
+ * other error leaves open whether it was written.
  */
 export interface EventStore {
   readonly capabilities: StoreCapabilities;
@@ -161,7 +162,7 @@ export interface EventStore {
   release(owner: string): MaybePromise<void>;
   /**
    * Keeps a checkpoint, whole or not at all. A store has all four methods on checkpoints, or none of them.
-   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_CONFLICT`
+   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_FENCED`
    */
   saveCheckpoint?(checkpoint: CheckpointRecord, epoch: number): MaybePromise<void>;
   /** A checkpoint by its id. */
@@ -173,7 +174,7 @@ export interface EventStore {
   /**
    * Keeps a blob, whole or not at all, and returns when it is as durable as an append; its stream need not be there
    * yet. A store has both methods on blobs, or none.
-   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_CONFLICT`
+   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_FENCED`
    */
   saveBlob?(blob: BlobRecord, epoch: number): MaybePromise<void>;
   /** The bytes of a blob; nothing if there is none. */

@@ -66,8 +66,8 @@ const STALE = 'ATTEMPT_STALE';
 const ON_TASKS: readonly (readonly [Ask, ...string[]])[] = [
   //                created     ready          in progress          stopping             retrying           the four ends
   [start('x'), ILLEGAL, 'TaskStarted', ILLEGAL, ILLEGAL, 'TaskStarted', ...four(ILLEGAL)],
-  [restart('x'), STALE, STALE, 'TaskRestarted', ILLEGAL, STALE, ...four(STALE)],
-  [restart('x', 1, 0), STALE, STALE, 'TaskFailed', ILLEGAL, STALE, ...four(STALE)],
+  [restart('x'), STALE, STALE, 'TaskRestarted', 'TaskRetryScheduled', STALE, ...four(STALE)],
+  [restart('x', 1, 0), STALE, STALE, 'TaskFailed', 'TaskRetryScheduled', STALE, ...four(STALE)],
   [succeed('x'), STALE, STALE, 'TaskCompleted', 'TaskRetryScheduled', STALE, ...four(STALE)],
   [fail('x'), STALE, STALE, 'TaskRetryScheduled', 'TaskRetryScheduled', STALE, ...four(STALE)],
   [stop('x'), STALE, STALE, 'TaskStopRequested', '', STALE, ...four(STALE)],

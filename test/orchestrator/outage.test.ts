@@ -166,7 +166,7 @@ describe('a store that stays broken', () => {
 });
 
 describe('somebody else at the store', () => {
-  it('reads again what a foreign writer has added, and goes on', async () => {
+  it('gives a run up, at once, whose log has what it did not write: whoever did goes on with it', async () => {
     const inner = new MemoryStore();
     const witness = new Witness(inner);
     const orchestrator = await open({ store: new ScriptedStore(inner), monitors: [witness.monitor] });
@@ -187,9 +187,14 @@ describe('somebody else at the store', () => {
       },
     ]);
     gate.open();
-    await run.result();
-    witness.judge(run.runId);
-    expect(storedLog(inner, run.runId).map(({ type }) => type)).toContain('TaskProgressed');
+    expect((await rejection(run.result())).code).toBe('STORE_FENCED');
+    // Nothing was written behind it, and `b` has not begun.
+    expect(storedLog(inner, run.runId).map(({ type }) => type)).toEqual([
+      'RunCreated',
+      'RunStarted',
+      'TaskStarted',
+      'TaskProgressed',
+    ]);
   });
 
   it('lets no second orchestrator have a store that is in use', async () => {

@@ -349,6 +349,15 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
       store.append([{ stream: 'run:run-1', expectedSeq: 4, epoch, events: [], versions: {} }]),
     );
   },
+  STORE_FENCED: () => {
+    const store = new MemoryStore();
+    const epoch = store.claim('docs');
+    store.release('docs');
+    store.claim('another process');
+    return refusal(() =>
+      store.append([{ stream: 'run:run-1', expectedSeq: 0, epoch, events: [], versions: {} }]),
+    );
+  },
   STORE_OWNED: async (stage) => {
     const store = new MemoryStore();
     await stage.open({ store });

@@ -31,7 +31,7 @@ import { readEntry, readRecords } from './log-entries.ts';
 import { type ReadLog, readLog, readStoreId, type TornEnd } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
 import { Ownership } from './ownership.ts';
-import { conflict, inputOutputFailed, openFailed } from './store-errors.ts';
+import { conflict, fenced, inputOutputFailed, openFailed } from './store-errors.ts';
 
 /** How a file store works, checked. */
 export interface FileStoreParts {
@@ -287,7 +287,7 @@ export class FileStore implements EventStore {
   #checkEpoch(epoch: number, stream: string): Catalog {
     const catalog = this.#claimed(stream);
     const { epoch: current } = this.#ownership;
-    if (epoch !== current) throw conflict(`epoch ${epoch} is over, the current one is ${current}`, stream);
+    if (epoch !== current) throw fenced(`epoch ${epoch} is over, the current one is ${current}`, stream);
     return catalog;
   }
 

@@ -60,7 +60,7 @@ export class LogWriter {
    * Writes entries as one frame.
    * @param about - the stream, for errors
    * @returns where each of them stands, in order
-   * @throws OrchestratorError `STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_CONFLICT`, `LIMIT_EXCEEDED`
+   * @throws OrchestratorError `STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_FENCED`, `LIMIT_EXCEEDED`
    */
   async write(entries: readonly Buffer[], about: string): Promise<readonly Written[]> {
     const length = entries.reduce((sum, entry) => sum + entry.length, 0);
@@ -133,7 +133,7 @@ export class LogWriter {
     } catch (error) {
       const failed = inputOutputFailed(what, error);
       // Somebody else is the owner: what this one asks for is refused for that, however often it asks.
-      if (failed.code !== 'STORE_CONFLICT') this.#failed = failed;
+      if (failed.code !== 'STORE_CONFLICT' && failed.code !== 'STORE_FENCED') this.#failed = failed;
       throw failed;
     }
   }

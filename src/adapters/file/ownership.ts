@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { OrchestratorError } from '../../model/errors.ts';
 import { isKnownDead, type ProcessMark, thisProcess } from '../this-process.ts';
 import type { FileSystem } from './file-system.ts';
-import { badFormat, conflict } from './store-errors.ts';
+import { badFormat, fenced } from './store-errors.ts';
 
 /** What the file of an epoch says. */
 interface OwnerRecord extends ProcessMark {
@@ -109,7 +109,7 @@ export class Ownership {
     await this.#files.syncFolder(this.#folder);
   }
 
-  /** @throws OrchestratorError `STORE_CONFLICT` when there is a later owner */
+  /** @throws OrchestratorError `STORE_FENCED` when there is a later owner */
   async checkStillOwner(stream: string): Promise<void> {
     const [mine, next] = await Promise.all([
       this.#files.facts(join(this.#folder, ownerFile(this.epoch))),
@@ -117,7 +117,7 @@ export class Ownership {
     ]);
     // The file of the next epoch may be gone again, when there was another one since; then the own one is gone longer.
     if (mine === undefined || next !== undefined)
-      throw conflict(`epoch ${this.epoch} is over, another process has taken the store over`, stream);
+      throw fenced(`epoch ${this.epoch} is over, another process has taken the store over`, stream);
   }
 
   async #epochs(): Promise<readonly number[]> {

@@ -86,6 +86,11 @@ export function conflict(what: string, stream: string): OrchestratorError {
   return new OrchestratorError('STORE_CONFLICT', `stream ${stream}: ${what}`, { details: { stream } });
 }
 
+/** The claim of a writer is over. */
+export function fenced(what: string, stream: string): OrchestratorError {
+  return new OrchestratorError('STORE_FENCED', `stream ${stream}: ${what}`, { details: { stream } });
+}
+
 function isFull(error: unknown): boolean {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT';

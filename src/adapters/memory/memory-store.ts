@@ -203,7 +203,11 @@ function conflict(what: string, { stream }: Pick<StreamAppend, 'stream'>): Orche
 }
 
 function staleEpoch(epoch: number, current: number, stream: string): OrchestratorError {
-  return conflict(`epoch ${epoch} is over, the current one is ${current}`, { stream });
+  return new OrchestratorError(
+    'STORE_FENCED',
+    `stream ${stream}: epoch ${epoch} is over, the current one is ${current}`,
+    { details: { stream } },
+  );
 }
 
 function versionsAt({ versions }: Stream, index: number): SchemaVersions {

@@ -12,7 +12,7 @@
 import { OrchestratorError } from '../../model/errors.ts';
 import { isKnownDead, type ProcessMark, thisProcess } from '../this-process.ts';
 import { type Statements, toNumber } from './database.ts';
-import { conflict } from './sqlite-errors.ts';
+import { fenced } from './sqlite-errors.ts';
 
 /** What a store says of the process that it is in. */
 export interface Claimant extends ProcessMark {
@@ -99,18 +99,18 @@ export class Ownership {
 
   /**
    * Inside a transaction that writes: whether the writer is still the owner.
-   * @throws OrchestratorError `STORE_CONFLICT`
+   * @throws OrchestratorError `STORE_FENCED`
    */
   checkEpoch(epoch: number, stream: string): void {
     const row = this.#row();
     const current = toNumber(row.epoch);
-    if (epoch !== current) throw conflict(`epoch ${epoch} is over, the current one is ${current}`, stream);
-    if (row.owner === null) throw conflict(`epoch ${epoch} was given back`, stream);
+    if (epoch !== current) throw fenced(`epoch ${epoch} is over, the current one is ${current}`, stream);
+    if (row.owner === null) throw fenced(`epoch ${epoch} was given back`, stream);
   }
 
   /**
    * Inside a transaction that forgets something: whether nobody else is the owner.
-   * @throws OrchestratorError `STORE_CONFLICT`, `STORE_OWNED`
+   * @throws OrchestratorError `STORE_FENCED`, `STORE_OWNED`
    */
   checkForget(stream: string): void {
     if (this.#claim !== undefined) {

@@ -117,6 +117,11 @@ export function conflict(what: string, stream: string): OrchestratorError {
   return new OrchestratorError('STORE_CONFLICT', `stream ${stream}: ${what}`, { details: { stream } });
 }
 
+/** The claim of a writer is over. */
+export function fenced(what: string, stream: string): OrchestratorError {
+  return new OrchestratorError('STORE_FENCED', `stream ${stream}: ${what}`, { details: { stream } });
+}
+
 /** Why nothing is written any more, until the store is claimed again. */
 export function poisoned(first: OrchestratorError): OrchestratorError {
   return new OrchestratorError(

@@ -65,7 +65,7 @@ export class RunStates {
   async save(runId: string): Promise<SavedRun> {
     const { plan, snapshot } = await this.#newest(runId, 'saveState');
     await this.#keep(snapshot, 'saveState');
-    return savedRunOf(restore(snapshot, plan));
+    return savedRunOf(restore(snapshot, plan, undefined, this.#context('saveState').planIfKnown));
   }
 
   async keep(runId: string): Promise<boolean> {

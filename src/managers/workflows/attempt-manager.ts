@@ -27,7 +27,7 @@ import type { Random } from '../../ports/random.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
-import { Attempt, type AttemptServices, takeIn } from './attempt.ts';
+import { Attempt, type AttemptServices, isCutOffByClose, takeIn } from './attempt.ts';
 import { Bodies } from './bodies.ts';
 import type { Handlers } from './handlers.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
@@ -74,6 +74,7 @@ export class AttemptManager {
   readonly #bodies: Bodies;
   #running = 0;
   #closed = false;
+  #closing = false;
 
   constructor(parts: AttemptManagerParts) {
     this.#parts = parts;
@@ -185,22 +186,26 @@ export class AttemptManager {
     ticket.phase = 'delayed';
     run.setTicket(scope, index, ticket);
     const watch = watchOf(ticket);
-    watch.timer = timers.set(dueAt - clock.now(), () => {
-      watch.timer = undefined;
-      if (run.isHeld) {
-        ticket.phase = 'waiting';
-        run.held.push({ scope, index });
-      } else {
-        scheduler.enqueue(ticket);
-      }
-      wake();
-    });
+    const { retry, totalTimeoutMs = 0 } = (scope.plan.tasks[index] as AnyTask).policies;
+    // A clock that somebody has put back must not make a wait longer than it can be.
+    watch.timer = timers.set(
+      Math.min(dueAt - clock.now(), retry?.maxDelayMs ?? Number.POSITIVE_INFINITY),
+      () => {
+        watch.timer = undefined;
+        if (run.isHeld) {
+          ticket.phase = 'waiting';
+          run.held.push({ scope, index });
+        } else {
+          scheduler.enqueue(ticket);
+        }
+        wake();
+      },
+    );
     if (deadlineAt === undefined) return;
-    const limitMs = (scope.plan.tasks[index] as AnyTask).policies.totalTimeoutMs ?? 0;
-    watch.deadlineTimer = timers.set(deadlineAt - clock.now(), () => {
+    watch.deadlineTimer = timers.set(Math.min(deadlineAt - clock.now(), totalTimeoutMs), () => {
       const failure = timeoutFailure(
         `task ${JSON.stringify(pathIn(scope, index))} with all its attempts`,
-        limitMs,
+        totalTimeoutMs,
       );
       submit(run, { type: 'ExpireTask', at: 0, path: pathIn(scope, index), failure });
     });
@@ -250,6 +255,11 @@ export class AttemptManager {
     this.#tell(attempt, thrown);
   }
 
+  /** A body that ends because the orchestrator closes, such as while it asks for a lock, was cut off. */
+  beginClose(): void {
+    this.#closing = true;
+  }
+
   /** Outcomes that come from now on are dropped: the attempts count as cut off by the end of the process. */
   close(): void {
     this.#closed = true;
@@ -269,7 +279,8 @@ export class AttemptManager {
       const failure = timeoutFailure(`${name} with all its attempts`, totalTimeoutMs ?? 0);
       // The one that was set for the wait before this attempt is over with the wait.
       timers.stop(watch.deadlineTimer);
-      watch.deadlineTimer = timers.set(deadlineAt - clock.now(), () =>
+      const leftMs = deadlineAt - clock.now();
+      watch.deadlineTimer = timers.set(Math.min(leftMs, totalTimeoutMs ?? leftMs), () =>
         this.#expire(attempt, 'total_timeout', failure),
       );
     }
@@ -294,7 +305,10 @@ export class AttemptManager {
     this.#bodies.end();
     if (attempt.reported || this.#closed) return;
     const stop = attempt.ticket.watch?.stop;
-    if (!outcome.ok) this.#fail(attempt, outcome.thrown);
+    if (this.#closing && isCutOffByClose(outcome)) {
+      attempt.reported = true;
+      this.end(attempt.ticket);
+    } else if (!outcome.ok) this.#fail(attempt, outcome.thrown);
     else if (stop !== undefined && stop.cause !== 'run_failed') this.#fail(attempt, stop.thrown);
     else this.#succeed(attempt, outcome.output);
   }

@@ -14,7 +14,7 @@ import { pathIn, peekDetails, pointAt, type ScopeState } from '../../machine/sta
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
 import { checkDuration, sentence } from '../../model/checks.ts';
 import type { DependencySpec } from '../../model/dependency.ts';
-import { type OrchestratorError, refuse } from '../../model/errors.ts';
+import { OrchestratorError, refuse } from '../../model/errors.ts';
 import type {
   AnyHandler,
   HandlerClock,
@@ -26,7 +26,7 @@ import type {
 } from '../../model/handler.ts';
 import type { AnyTask } from '../../model/task.ts';
 import type { TraceCarrier } from '../../model/trace.ts';
-import type { Executor, Invocation } from '../../ports/executor.ts';
+import type { Executor, Invocation, Outcome } from '../../ports/executor.ts';
 import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
 import type { HandlerCode } from './handlers.ts';
@@ -288,4 +288,9 @@ export function takeBack(value: unknown, at: string): unknown {
 /** A value for a reader, who cannot change what other readers see. */
 export function readable(value: unknown): unknown {
   return typeof value === 'object' && value !== null && unfrozen.has(value) ? copyGuarded(value) : value;
+}
+
+/** Whether a body ended because the orchestrator closes, such as while it asked for a lock. */
+export function isCutOffByClose(outcome: Outcome): boolean {
+  return !outcome.ok && OrchestratorError.is(outcome.thrown, 'ORCHESTRATOR_CLOSED');
 }

@@ -85,11 +85,15 @@ export class LiveRun implements ScheduledRun {
   group: object | undefined;
   gathered = 0;
   place = 0;
+  /** Settles when it has been read for the first time, while it is: until then nothing is known of it. */
+  whenRead: Promise<void> | undefined;
   /** Its state is being read from the store; commands wait in `backlog`. */
   isReloading = false;
   backlog: Envelope[] = [];
   /** What the state has of an append that failed, until the state has been read again. */
   forgotten: readonly RunEvent[] = [];
+  /** The last event of each append in a row that failed: any of them may have been written. */
+  doubtful: readonly RunEvent[] = [];
   /** By path, the starts that another process had left under way when this one took the run over. */
   cutOff: ReadonlyMap<TaskPath, string> = NOTHING_CUT_OFF;
   /** Appends and reads in a row that failed. */

@@ -11,6 +11,8 @@
  * RL4  Commands that are not in the log are decided again, in their order; none is lost and none counts twice (I42).
  * RL5  A store that fails again and again is given up on after a limit, with a coded error to everybody who waits.
  * RL6  Every event in the log is told to listeners once, also when its append was reported as failed.
+ * RL7  A run whose log has events that this process did not write belongs to somebody else: it is given up on at once,
+ *      and no body of it is run here (I2).
  */
 
 import type { RunEvent } from '../../machine/events.ts';
@@ -83,14 +85,17 @@ export class Reloader {
     }
     this.#begin(run);
     run.backlog.unshift(...sent, ...later);
+    // The first failure since one was written begins a series; what it has sent may be written even now.
+    run.doubtful = run.failedAppends === 0 ? [last] : [...run.doubtful, last];
     this.#again(run, { kept: this.#dropUnstarted(run), last, sent: sent.length }, error);
   }
 
   /**
    * Goes on with a run that this process has not had before.
-   * @param isNew - whether nobody else can have begun anything of it, as of a fork that was made here and now
+   * @param madeHere - the last event of a fork that was made here and now: as long as its log ends there, nobody else can
+   *   have begun anything of it
    */
-  async recover(run: LiveRun, isNew = false): Promise<void> {
+  async recover(run: LiveRun, madeHere = 0): Promise<void> {
     this.#begin(run);
     let state: RunState;
     // A store is real: virtual time must not pass while it is read.
@@ -104,7 +109,8 @@ export class Reloader {
       letGo();
     }
     run.durableSeq = state.seq;
-    if (!isNew) run.cutOff = cutOffIn(state);
+    if (state.seq !== madeHere) run.cutOff = cutOffIn(state);
+    run.whenRead = undefined;
     this.#goOn(run, state, []);
   }
 
@@ -126,8 +132,12 @@ export class Reloader {
   /** Reads after a while, or gives up. */
   #again(run: LiveRun, pending: Pending, error: unknown): void {
     run.failedAppends++;
+    if (OrchestratorError.is(error, 'STORE_FENCED')) {
+      this.#giveUp(run, pending.kept, takenOver(run, error));
+      return;
+    }
     if (run.failedAppends >= STORE_FAILURES_MAX) {
-      this.#giveUp(run, pending.kept, error);
+      this.#giveUp(run, pending.kept, unavailable(run, error));
       return;
     }
     // The first time at once; then the store is given longer and longer to recover.
@@ -145,6 +155,10 @@ export class Reloader {
     if (run.lost !== undefined) return;
     const unseen = events.slice(run.durableSeq);
     const wasWritten = isSame(events[last.seq - 1], last);
+    if (!isOwn(run, events)) {
+      this.#giveUp(run, kept, takenOver(run));
+      return;
+    }
     const done = wasWritten ? run.backlog.splice(0, sent) : [];
     run.durableSeq = state.seq;
     if (wasWritten) run.failedAppends = 0;
@@ -236,12 +250,7 @@ export class Reloader {
     this.#parts.scheduler.enqueue(ticket);
   }
 
-  #giveUp(run: LiveRun, kept: readonly Ticket[], cause: unknown): void {
-    const error = new OrchestratorError(
-      'STORE_UNAVAILABLE',
-      `run ${run.runId}: the store failed ${run.failedAppends} times in a row; the run stands in the store as it was last acknowledged. Mend the store and open the orchestrator again.`,
-      { cause, details: { runId: run.runId, durableSeq: run.durableSeq } },
-    );
+  #giveUp(run: LiveRun, kept: readonly Ticket[], error: OrchestratorError): void {
     for (const ticket of kept) {
       // A body that has not asked for its signal yet finds it aborted when it does.
       const watch = watchOf(ticket);
@@ -257,6 +266,30 @@ export class Reloader {
     // What it held is free for others.
     this.#parts.loop().wake();
   }
+}
+
+function unavailable(run: LiveRun, cause: unknown): OrchestratorError {
+  const { runId, failedAppends, durableSeq } = run;
+  return new OrchestratorError(
+    'STORE_UNAVAILABLE',
+    `run ${runId}: the store failed ${failedAppends} times in a row; the run stands in the store as it was last acknowledged. Mend the store and open the orchestrator again.`,
+    { cause, details: { runId, durableSeq } },
+  );
+}
+
+/** Whether all that the log has was sent by this process: what was acknowledged, or ends as an append that failed. */
+function isOwn({ durableSeq, doubtful }: LiveRun, events: readonly RunEvent[]): boolean {
+  if (events.length === durableSeq) return true;
+  return doubtful.some((sent) => sent.seq === events.length && isSame(events[sent.seq - 1], sent));
+}
+
+/** Somebody else has the store, or has written to the log: who did goes on with the run, and two must not. */
+function takenOver({ runId, durableSeq }: LiveRun, cause?: unknown): OrchestratorError {
+  return new OrchestratorError(
+    'STORE_FENCED',
+    `run ${runId}: another process has taken the store and goes on with this run; nothing more of it is done here. Close this orchestrator.`,
+    { cause, details: { runId, durableSeq } },
+  );
 }
 
 function refuseAll(envelopes: readonly Envelope[], error: OrchestratorError): void {

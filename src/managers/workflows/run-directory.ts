@@ -52,7 +52,7 @@ export class RunDirectory {
   /** @throws OrchestratorError `RUN_NOT_FOUND` */
   get(runId: string): LiveRun {
     const run = this.#runs.get(runId);
-    if (run === undefined) {
+    if (run === undefined || run.whenRead !== undefined) {
       throw new OrchestratorError(
         'RUN_NOT_FOUND',
         `no run ${describeName(runId)} is known here; ended runs are forgotten after the last ${this.#retain}`,
@@ -82,8 +82,9 @@ export class RunDirectory {
       .map((run) => run.runId);
   }
 
-  all(): IterableIterator<LiveRun> {
-    return this.#runs.values();
+  /** All that are known; one that is being read for the first time is not yet. */
+  *all(): IterableIterator<LiveRun> {
+    for (const run of this.#runs.values()) if (run.whenRead === undefined) yield run;
   }
 
   /** Counts a run as ended. */

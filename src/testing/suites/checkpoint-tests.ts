@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { CheckpointRecord, EventStore } from '../../ports/event-store.ts';
-import { CONFLICT, type Probe, type Test } from './store-probe.ts';
+import { FENCED, type Probe, type Test } from './store-probe.ts';
 import { codeOf } from './suite-runner.ts';
 
 /** The four methods on checkpoints, of a store that has them. */
@@ -89,7 +89,7 @@ function goneCheckpoints(whenKept: WhenKept): void {
     await probe.append(probe.batch('a', 0, 5));
     await store.release('suite');
     const epoch = await store.claim('other');
-    assert.equal(await codeOf(() => store.saveCheckpoint(checkpointOf('a', 5), probe.epoch)), CONFLICT);
+    assert.equal(await codeOf(() => store.saveCheckpoint(checkpointOf('a', 5), probe.epoch)), FENCED);
     assert.equal(await store.loadCheckpoint('a/5'), undefined);
     await store.saveCheckpoint(checkpointOf('a', 5), epoch);
     await store.release('other');

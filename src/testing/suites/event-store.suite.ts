@@ -131,8 +131,10 @@ function conflicts(test: Test): void {
     await probe.append(probe.batch('a', 0));
     await probe.store.release('suite');
     const epoch = await probe.store.claim('other');
-    await probe.refused(probe.batch('a', 1));
-    await probe.refused({ ...probe.batch('a', 1), epoch: epoch + 1 });
+    await probe.fenced(probe.batch('a', 1));
+    // Whatever else does not fit: who has lost the store is told that.
+    await probe.fenced(probe.batch('a', 7));
+    await probe.fenced({ ...probe.batch('a', 1), epoch: epoch + 1 });
     await probe.store.append([{ ...probe.batch('a', 1), epoch }]);
     assert.deepEqual(await probe.seqs('a'), [1, 2]);
     await probe.store.release('other');

@@ -6,7 +6,7 @@ import type {
   StreamAppend,
   StreamFacts,
 } from '../../ports/event-store.ts';
-import { CONFLICT, type Probe, type Test } from './store-probe.ts';
+import { FENCED, type Probe, type Test } from './store-probe.ts';
 import { codeOf } from './suite-runner.ts';
 
 function factsOf(n: number, status = 'in_progress'): StreamFacts {
@@ -156,7 +156,7 @@ export function blobs(test: Test): void {
     await store.release('suite');
     await store.claim('other');
     const late = { stream: 'b', id: 'x', bytes: bytesOf(2) };
-    assert.equal(await codeOf(async () => store.saveBlob(late, probe.epoch)), CONFLICT);
+    assert.equal(await codeOf(async () => store.saveBlob(late, probe.epoch)), FENCED);
     assert.deepEqual(Uint8Array.from((await store.loadBlob('b', 'x')) ?? []), bytesOf(1));
     await store.release('other');
   });

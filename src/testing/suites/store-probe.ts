@@ -9,6 +9,8 @@ import type {
 import { codeOf } from './suite-runner.ts';
 
 export const CONFLICT = 'STORE_CONFLICT';
+/** The code of a refusal because the claim of the writer is over. */
+export const FENCED = 'STORE_FENCED';
 
 /** Declares one test; each gets a store of its own. */
 export type Test = (title: string, body: (probe: Probe) => Promise<void>) => void;
@@ -35,6 +37,10 @@ export class Probe {
 
   async refused(...batch: StreamAppend[]): Promise<void> {
     assert.equal(await codeOf(() => this.store.append(batch)), CONFLICT);
+  }
+
+  async fenced(...batch: StreamAppend[]): Promise<void> {
+    assert.equal(await codeOf(() => this.store.append(batch)), FENCED);
   }
 
   async seqs(stream: string, fromSeq = 1, limit = 1_000): Promise<number[]> {

@@ -65,11 +65,11 @@ describe.skipIf(ANY_DRIVER.missing !== undefined)(
         const epoch = second.claim('two');
         expect(epoch).toBe(old + 1);
         // The old owner comes back to life: it is fenced out, and its release takes nothing from the new one.
-        expect(refusal(() => first.append(append(old))).code).toBe('STORE_CONFLICT');
+        expect(refusal(() => first.append(append(old))).code).toBe('STORE_FENCED');
         expect(
           refusal(() => first.saveBlob({ stream: 'a', id: 'b', bytes: new Uint8Array(1) }, old)).code,
-        ).toBe('STORE_CONFLICT');
-        expect(refusal(() => first.remove(['a'])).code).toBe('STORE_CONFLICT');
+        ).toBe('STORE_FENCED');
+        expect(refusal(() => first.remove(['a'])).code).toBe('STORE_FENCED');
         first.release('one');
         second.append(append(epoch));
         expect(first.read({ stream: 'a', fromSeq: 1, limit: 5 })).toHaveLength(1);
@@ -108,7 +108,7 @@ describe.skipIf(ANY_DRIVER.missing !== undefined)(
       const one = store();
       const epoch = one.claim('one');
       one.release('one');
-      expect(refusal(() => one.append(append(epoch))).code).toBe('STORE_CONFLICT');
+      expect(refusal(() => one.append(append(epoch))).code).toBe('STORE_FENCED');
       expect(one.list({ prefix: '', limit: 5 })).toEqual([]);
     });
 
