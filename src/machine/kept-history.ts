@@ -14,7 +14,7 @@ import type { TaskPath } from '../model/path.ts';
 import { type CompiledPlan, isFailureTolerated } from '../model/plan.ts';
 import type { RunEvent } from './events.ts';
 import { peekDetails, type RunState, type ScopeState } from './state.ts';
-import { COMPLETED, SKIPPED } from './transitions.ts';
+import { COMPLETED, FAILED, SKIPPED } from './transitions.ts';
 
 /** Of each task that is kept, how many of its attempts belong to an earlier version of it and are left out. */
 export type KeptTasks = ReadonlyMap<TaskPath, number>;
@@ -45,7 +45,9 @@ function hasDone(scope: ScopeState, index: number, keepsFailures: boolean): bool
   if (status === COMPLETED) return true;
   const details = peekDetails(scope, index);
   if (status === SKIPPED) return details?.condition === false;
-  return keepsFailures && details?.failure !== undefined && isFailureTolerated(scope.plan, index);
+  if (!keepsFailures || !isFailureTolerated(scope.plan, index)) return false;
+  // What was cancelled with its run may have failed before, in an attempt that was to be repeated.
+  return status === FAILED || details?.failure?.code === 'TASK_CANCELLED';
 }
 
 /** The tasks of the root that have something in their child scopes which cannot be kept. */

@@ -2,7 +2,7 @@
 import { type Batch, tryBatch } from './batch.ts';
 
 process.once('message', (batch: Batch) => {
-  tryBatch(batch, (seeds) => process.send?.({ seeds })).then(
+  tryBatch(batch, (seeds, failed) => process.send?.({ seeds, failed })).then(
     (result) => process.send?.({ result }, () => process.disconnect()),
     (error: unknown) => {
       process.send?.({ error: error instanceof Error ? error.stack : String(error) }, () => process.exit(1));

@@ -39,7 +39,11 @@ export async function warmUp(): Promise<void> {
   await (await Orchestrator.open()).close();
 }
 
-export async function tryBatch(batch: Batch, tell: (seeds: number) => void = () => {}): Promise<BatchResult> {
+/** @param tell - is told how many seeds were tried, now and then, and at once of one that fails */
+export async function tryBatch(
+  batch: Batch,
+  tell: (seeds: number, failed?: FailedSeed) => void = () => {},
+): Promise<BatchResult> {
   const counts: Counts = new Map();
   const failed: FailedSeed[] = [];
   let seeds = 0;
@@ -52,7 +56,10 @@ export async function tryBatch(batch: Batch, tell: (seeds: number) => void = () 
     for (const row of rows) if (row.kind === 'log') events++;
     count(counts, scenario, rows);
     const [first] = violations;
-    if (first !== undefined) failed.push({ seed, invariant: first.invariant, message: first.message });
+    if (first !== undefined) {
+      failed.push({ seed, invariant: first.invariant, message: first.message });
+      tell(seeds, failed.at(-1));
+    }
     if (seeds % 1_000 === 0) tell(seeds);
   }
   return { seeds, plays: batch.isTwice ? 2 * seeds : seeds, events, failed, counts: [...counts] };

@@ -53,6 +53,7 @@ function integer(name: string, text: string, least: number): number {
 
 interface Message {
   readonly seeds?: number;
+  readonly failed?: FailedSeed;
   readonly result?: BatchResult;
   readonly error?: string;
 }
@@ -64,7 +65,9 @@ function runBatch(batch: Batch, tell: (seeds: number) => void): Promise<BatchRes
       execArgv: ['--max-semi-space-size=64'],
     });
     let isDone = false;
-    child.on('message', ({ seeds, result, error }: Message) => {
+    child.on('message', ({ seeds, failed, result, error }: Message) => {
+      if (failed !== undefined)
+        console.log(`seed ${failed.seed} fails: ${failed.invariant} ${failed.message}`);
       if (seeds !== undefined) tell(seeds);
       if (error !== undefined) reject(new Error(error));
       if (result === undefined) return;

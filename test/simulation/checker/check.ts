@@ -46,6 +46,7 @@ export function check(scenario: Scenario, rows: readonly Row[]): readonly Violat
         ledger.host(row);
         break;
       case 'fault':
+        if (row.what.startsWith('append')) ledger.trouble(row.process);
         if (row.what === 'has lost the store') ledger.fence(row.process);
         if (row.what.startsWith('dies')) ledger.die(row.process);
         break;

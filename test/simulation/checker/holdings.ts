@@ -35,6 +35,8 @@ export class Holdings {
   readonly #judge: Judge;
   readonly #isSteady: boolean;
   #suspicions: Suspicion[] = [];
+  /** Processes whose store has failed, or that have lost it. */
+  readonly #troubled = new Set<number>();
   readonly #limits = new Map<string, number>();
   readonly #tokens = new Map<string, number>();
   #holders: Holder[] = [];
@@ -56,8 +58,7 @@ export class Holdings {
       if (limit !== undefined) this.#limits.set(`workflow ${name}`, limit);
   }
 
-  /** @param isFenced - it has lost the store, and does not know which tokens were given since */
-  start(row: StartRow, workflow: WorkflowSpec, spec: TaskSpec, isFenced: boolean): void {
+  start(row: StartRow, workflow: WorkflowSpec, spec: TaskSpec): void {
     const { process, run, path, attempt, tokens } = row;
     const amounts = new Map<string, number>([
       ['tasks at once', 1],
@@ -67,7 +68,7 @@ export class Holdings {
       amounts.set(`resource ${name}`, amount);
     if (spec.agent !== undefined) amounts.set(`agent ${spec.agent}`, 1);
     for (const { name, mode } of spec.locks ?? [])
-      if (mode === 'exclusive' && !isFenced) this.#judgeToken(name, tokens[name]);
+      if (mode === 'exclusive') this.#judgeToken(name, tokens[name]);
     this.#take({ process, by: `${run} ${path} ${attempt}`, locks: spec.locks ?? [], amounts }, row.t);
   }
 
@@ -81,7 +82,7 @@ export class Holdings {
     const isCleared = (one: Suspicion): boolean =>
       one.process === process &&
       one.by.some((holder) => isOf(holder, by)) &&
-      (!this.#isSteady || at - EPOCH_MS <= one.t);
+      (!this.#isSteady || this.#troubled.has(process) || at - EPOCH_MS <= one.t);
     this.#suspicions = this.#suspicions.filter((one) => !isCleared(one));
   }
 
@@ -92,6 +93,11 @@ export class Holdings {
     this.#suspicions = this.#suspicions.filter(
       (one) => one.process !== process || one.t !== t || !one.by.some(isOfRun),
     );
+  }
+
+  /** What it has decided may be written later than it was decided first: an end of an attempt says a later time then. */
+  trouble(process: number): void {
+    this.#troubled.add(process);
   }
 
   /** What was not explained by then is wrong. */

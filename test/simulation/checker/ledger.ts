@@ -30,8 +30,15 @@ export class Ledger {
     this.#holdings = new Holdings(scenario, judge);
   }
 
+  /** It has lost the store, and gives its runs up as soon as it writes; what locks protect has to look at tokens then. */
   fence(process: number): void {
     this.#fenced.add(process);
+    this.#holdings.die(process);
+  }
+
+  /** Its store has failed. */
+  trouble(process: number): void {
+    this.#holdings.trouble(process);
   }
 
   isFenced(process: number): boolean {
@@ -74,7 +81,7 @@ export class Ledger {
     if (this.#atWork.has(place)) wrong('I3', 'overlaps with the one before');
     this.#atWork.set(place, row);
     const spec = specOf(run, path);
-    if (spec !== undefined) this.#holdings.start(row, run.spec, spec, this.#fenced.has(process));
+    if (spec !== undefined && !this.#fenced.has(process)) this.#holdings.start(row, run.spec, spec);
   }
 
   /** Whether the log lets it start now. */
@@ -125,11 +132,11 @@ export class Ledger {
   nested(row: NestedRow): void {
     // A body that was given up on may still say that it gives back what was taken from it.
     if (row.kind === 'unlocked') this.#holdings.unlock(row);
-    else this.#holdings.lock(row);
+    else if (!this.#fenced.has(row.process)) this.#holdings.lock(row);
   }
 
   host(row: HostRow): void {
-    this.#holdings.host(row);
+    if (!this.#fenced.has(row.process)) this.#holdings.host(row);
   }
 
   /** The log says that an attempt is over: what its body still does, if it is at work, holds nothing. */
