@@ -122,10 +122,13 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    *
    * @param reason - anything; it is the `cause` of what `result()` rejects with
    * @returns when that is durable; `false` when the run had ended before
+   * @throws OrchestratorError what the run was given up for here: `ORCHESTRATOR_CLOSED`, `STORE_UNAVAILABLE`, `STORE_FENCED`;
+   *   it goes on elsewhere, or when the store is opened again
    */
   async cancel(reason?: unknown): Promise<boolean> {
     const run = this.#run;
-    if (run.isOver || run.lost !== undefined) return false;
+    if (run.isOver) return false;
+    if (run.lost !== undefined) throw run.lost;
     run.cancelReason ??= reason;
     return this.#ask({
       type: 'CancelRun',

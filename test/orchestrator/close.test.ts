@@ -262,7 +262,7 @@ describe('close', () => {
     const run = await orchestrator.manageWorkflow(sleeping(3_600_000));
     await orchestrator.close({ grace: 0 });
 
-    expect(await run.cancel()).toBe(false);
+    expect((await rejection(run.cancel())).code).toBe('ORCHESTRATOR_CLOSED');
     expect((await rejection(run.pause())).code).toBe('ORCHESTRATOR_CLOSED');
     expect((await rejection(run.setPriority('sleep', 1))).code).toBe('ORCHESTRATOR_CLOSED');
     expect(run.tasks()).toHaveLength(1);

@@ -89,7 +89,7 @@ describe('a store that stays broken', () => {
       expect(run.status).toBe('in_progress');
       expect(run.tasks().map((view) => view.status)).toEqual(['in_progress', 'completed', 'in_progress']);
       expect(await rejection(run.result())).toMatchObject({ code: 'STORE_UNAVAILABLE' });
-      expect(await run.cancel()).toBe(false);
+      expect((await rejection(run.cancel())).code).toBe('STORE_UNAVAILABLE');
     },
   );
 

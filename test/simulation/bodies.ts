@@ -17,7 +17,10 @@ import type { World } from './world.ts';
 
 type Context = HandlerContext<unknown, Readonly<Record<string, unknown>>>;
 
-const NEVER: Promise<never> = new Promise(() => {});
+/** One for each who waits: a promise keeps all that wait for it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 /** Who runs bodies. */
 interface Stage {
@@ -83,7 +86,7 @@ function conditionOf(when: boolean | 'throws'): boolean {
 
 function body(context: Context, spec: TaskSpec, stage: Stage): unknown {
   const { world, process } = stage;
-  if (!process.isAlive) return NEVER;
+  if (!process.isAlive) return never();
   const { runId: run, path, attempt, restart, dependencies, locks, idempotencyKey } = context;
   world.note({
     kind: 'start',
@@ -107,21 +110,22 @@ async function act(context: Context, behaviour: Behaviour, stage: Stage): Promis
   const { world, process } = stage;
   const nested: { release(): void }[] = [];
   const release = (): void => {
+    if (behaviour.keepsLocks) return;
     for (const one of nested.splice(0)) one.release();
   };
   try {
     for (const [i, ms] of behaviour.waits.entries()) {
       await sleep(ms, context, behaviour, stage);
-      if (!process.isAlive) return NEVER;
+      if (!process.isAlive) return never();
       if (behaviour.tells === 'progress') context.progress({ step: i });
       if (behaviour.tells === 'heartbeat') context.heartbeat();
       const lock = behaviour.locks?.[i];
       if (lock !== undefined) nested.push(await takeLock(context, lock, behaviour, stage));
     }
     if (behaviour.end === 'hang') await sleep(1e9, context, behaviour, stage);
-    if (!process.isAlive) return NEVER;
+    if (!process.isAlive) return never();
   } catch (error) {
-    if (!process.isAlive) return NEVER;
+    if (!process.isAlive) return never();
     release();
     noteEnd(context, stage, 'threw');
     throw error;
@@ -152,7 +156,7 @@ async function takeLock(
   const note = (kind: 'locked' | 'unlocked'): void =>
     world.note({ kind, process: process.number, t: world.now, run, path, attempt, name, mode });
   const held = await context.locks.acquire(name, { mode, timeout: lockTimeout });
-  if (!process.isAlive) return NEVER;
+  if (!process.isAlive) return never();
   note('locked');
   return {
     release: () => {

@@ -225,6 +225,7 @@ function drawBehaviour({ chance, has }: Draft, isLikelyGood: boolean): Behaviour
     ...(nested
       ? {
           locks: drawNested(chance),
+          ...(chance.chance(0.25) ? { keepsLocks: true as const } : undefined),
           ...(chance.chance(0.2) ? { lockTimeout: chance.int(1, 20) } : undefined),
         }
       : undefined),
@@ -258,8 +259,15 @@ function drawActions(draft: Draft, workflows: readonly WorkflowSpec[]): readonly
   const more = chance.int(0, 5);
   const started = actions.length;
   for (let i = 0; i < more; i++) {
-    const deed = drawDeed(draft, workflows, actions, chance.int(0, started - 1));
-    if (deed !== undefined) actions.push({ at: chance.int(0, chance.pick([20, 60, 150])), deed });
+    const run = chance.int(0, started - 1);
+    const deed = drawDeed(draft, workflows, actions, run);
+    if (deed === undefined) continue;
+    const at = chance.int(0, chance.pick([20, 60, 150]));
+    actions.push({ at, deed });
+    // What a state has to keep while something is on its way is kept seldom by chance.
+    if ('run' in deed && draft.has.has('checkpoints') && chance.chance(0.4))
+      actions.push({ at: at + chance.int(0, 3), deed: { type: 'save', run } });
+    if (deed.type === 'cancel' && chance.chance(0.4)) actions.push({ at: at + chance.int(0, 8), deed });
   }
   return actions;
 }

@@ -160,7 +160,8 @@ export class Host {
 
   async #tellState(orchestrator: Orchestrator, runId: string, at?: number): Promise<number> {
     const { world } = this.common;
-    const { seq, status, tasks } = await orchestrator.persistence.loadState(runId, { seq: at });
+    const state = await orchestrator.persistence.loadState(runId, { seq: at });
+    const { seq, status, tasks, finishedAt, cancelReason } = state;
     const row: StateRow = {
       kind: 'state',
       process: this.process.number,
@@ -168,6 +169,8 @@ export class Host {
       run: runId,
       seq,
       status,
+      finishedAt,
+      isCancelled: cancelReason !== undefined,
       tasks: tasks.map(({ path, status: taskStatus, attempt, output }) => {
         return { path, status: taskStatus, attempt, ...(output === undefined ? undefined : { output }) };
       }),

@@ -45,7 +45,10 @@ export interface ProcessStoreParts {
 
 type When = 'before' | 'during' | 'after' | undefined;
 
-const NEVER: Promise<never> = new Promise(() => {});
+/** One for each who waits: a promise keeps all that wait for it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 /** How an append fails. */
 interface Failure {
@@ -90,14 +93,14 @@ class ProcessStore {
 
   append(batch: readonly StreamAppend[]): void | Promise<void> {
     const { process, disk, counts } = this.#parts;
-    if (!this.#isCalled()) return NEVER;
+    if (!this.#isCalled()) return never();
     const number = ++counts.appends;
     const faults = this.#parts.faults();
     const crash = faults.find((fault) => fault.type === 'crash' && fault.append === number);
     const when: When = crash?.type === 'crash' ? crash.when : undefined;
     if (when === 'before') {
       this.#parts.die(process, `before append ${number}`);
-      return NEVER;
+      return never();
     }
     const refused = disk.check(batch);
     if (refused !== undefined) return this.#refuse(batch, refused);
@@ -115,7 +118,7 @@ class ProcessStore {
 
   read<Value>(what: string, look: () => Value): Value | Promise<Value> {
     const { world, counts, process, isImmediate } = this.#parts;
-    if (!this.#isCalled()) return NEVER;
+    if (!this.#isCalled()) return never();
     const number = ++counts.reads;
     const fails = this.#parts.faults().some((fault) => fault.type === 'read_fails' && fault.read === number);
     if (fails) return this.#fail(`${what} ${number}`) as Promise<never>;
@@ -124,7 +127,7 @@ class ProcessStore {
   }
 
   write(apply: () => void): void | Promise<void> {
-    return this.#isCalled() ? this.#carryOut(apply, undefined, 'write', 0, undefined) : NEVER;
+    return this.#isCalled() ? this.#carryOut(apply, undefined, 'write', 0, undefined) : never();
   }
 
   fenced(epoch: number, stream: string, writing: () => () => void): void | Promise<void> {
@@ -136,7 +139,7 @@ class ProcessStore {
 
   saveCheckpoint(checkpoint: CheckpointRecord, epoch: number): void | Promise<void> {
     const { disk, process, counts } = this.#parts;
-    if (!this.#isCalled()) return NEVER;
+    if (!this.#isCalled()) return never();
     const number = ++counts.checkpoints;
     const crash = this.#parts
       .faults()
@@ -149,7 +152,7 @@ class ProcessStore {
 
   claim(owner: string): number | Promise<number> {
     const { disk, world, process, isImmediate } = this.#parts;
-    if (!this.#isCalled()) return NEVER;
+    if (!this.#isCalled()) return never();
     const take = (): number => {
       disk.owner = owner;
       process.epoch = ++disk.epoch;
@@ -191,12 +194,12 @@ class ProcessStore {
     disk.add(unsynced);
     if (when === 'during') {
       die(process, `during ${what}`);
-      return NEVER;
+      return never();
     }
     if (this.#parts.isImmediate) {
       disk.sync(unsynced);
       if (when === 'after') die(process, `after ${what}`);
-      if (!process.isAlive) return NEVER;
+      if (!process.isAlive) return never();
       if (failure !== undefined) throw unavailable(failure.message);
       return undefined;
     }

@@ -106,6 +106,8 @@ export interface StateRow extends Of<'state'> {
   readonly run: string;
   readonly seq: number;
   readonly status: string;
+  readonly finishedAt: number | undefined;
+  readonly isCancelled: boolean;
   readonly tasks: readonly {
     readonly path: string;
     readonly status: string;

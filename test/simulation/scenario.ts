@@ -14,6 +14,8 @@ export interface Behaviour {
   readonly tells?: 'progress' | 'heartbeat';
   /** Asked for one after the other, each after one of the waits, and held until the end. */
   readonly locks?: readonly LockSpec[];
+  /** It does not give them back itself. */
+  readonly keepsLocks?: true;
   /** The milliseconds that it waits for them, if there is a limit. */
   readonly lockTimeout?: number;
   /** Changes what it has returned a moment later. */

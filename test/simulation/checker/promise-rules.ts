@@ -105,6 +105,9 @@ export class PromiseRules {
       this.#must(has('RunCancelRequested'), 'I9', `${name}, is acknowledged and not durable`);
       this.#ledger.cancelled(run);
     }
+    // Nobody may hear that a run has ended, or was cancelled, before that is durable.
+    if (what === 'cancel' && answer === false)
+      this.#must(model.end !== undefined || model.isCancelled, 'I9', `${name}, is refused too early`);
     if (what === 'pause' && answer === true)
       this.#must(has('RunPaused'), 'I9', `${name}, is acknowledged and not durable`);
     if (what === 'checkpoint' || what === 'save')
@@ -172,7 +175,7 @@ export class PromiseRules {
     }
   }
 
-  #stateOf({ run, seq, status, tasks }: StateRow): void {
+  #stateOf({ run, seq, status, tasks, finishedAt, isCancelled }: StateRow): void {
     const model = this.#runs.get(run);
     const [first, ...events] = model?.events.slice(0, seq) ?? [];
     const then = first === undefined ? undefined : beginRun(this.#scenario, first);
@@ -186,6 +189,9 @@ export class PromiseRules {
       'I15',
       `${run} at ${seq}: ${status}, not ${then.end}`,
     );
+    const endedAt = then.end === undefined ? undefined : then.events.at(-1)?.at;
+    this.#must(finishedAt === endedAt, 'I15', `${run} at ${seq} ended at ${finishedAt}, not ${endedAt}`);
+    this.#must(isCancelled === then.isCancelled, 'I15', `${run} at ${seq}: cancelled is ${isCancelled}`);
     this.#must(tasks.length === then.tasks.size, 'I15', `${run} at ${seq}: ${tasks.length} tasks`);
     for (const { path, status: seen, attempt, output } of tasks) {
       const task = then.tasks.get(path);
