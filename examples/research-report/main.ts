@@ -1,7 +1,7 @@
 /**
  * The main example: reads every Markdown document below a folder and reports on what they say.
  *
- *   npm run demo -- [folder] [--out dir] [--inline] [--compare]
+ *   npm run demo -- [folder] [--out dir] [--store dir] [--inline] [--compare]
  *
  * Here the orchestrator is opened and a run is started; the pipeline itself is in workflow.ts.
  */
@@ -19,6 +19,7 @@ import {
   OrchestratorError,
   type RunOn,
 } from '@taskmaster-ai/orchestrator';
+import { fileStore } from '@taskmaster-ai/orchestrator/file';
 import { parseCommandLine, USAGE } from './command-line.ts';
 import { findDocuments } from './find-documents.ts';
 import { codeOf, flakyDisk } from './flaky-disk.ts';
@@ -33,6 +34,8 @@ import { defineResearch } from './workflow.ts';
 export type RunOptions = {
   folder: string;
   out: string;
+  /** A folder in which the run is kept, so that it goes on when the process was killed. Default: it is not kept. */
+  store?: string;
   /** Cancels the run when it is aborted. */
   signal?: AbortSignal;
   /** Where progress is shown. Default: nowhere. */
@@ -47,6 +50,8 @@ export type Research = {
   files: WrittenReport;
   highlights: Highlights;
   tally: Tally;
+  /** Tasks that an earlier process had done, and that were not done again. */
+  kept: number;
   /** What the run took of the thread of the host. */
   host: HostLoad;
 };
@@ -56,14 +61,8 @@ const HOME: RunOn = (process.features as { typescript?: unknown }).typescript ? 
 
 /** Finds the documents, runs the workflow, and says what came of it. */
 export async function run(options: RunOptions): Promise<Research> {
-  const { folder, out, signal, screen, retryDelay = '80ms', runOn = HOME, monitors = [] } = options;
+  const { folder, out, store, signal, screen, retryDelay = '80ms', runOn = HOME, monitors = [] } = options;
   const listing = await findDocuments(folder);
-  const orchestrator = await Orchestrator.open({
-    agents: AGENTS,
-    resources: RESOURCES,
-    policy: 'critical-path',
-    monitors,
-  });
   const research = defineResearch({
     listing,
     readText: flakyDisk(listing.documents),
@@ -71,16 +70,28 @@ export async function run(options: RunOptions): Promise<Research> {
     runOn,
     readLog: (runId) => orchestrator.getRun(runId).events(),
   });
+  const orchestrator = await Orchestrator.open({
+    agents: AGENTS,
+    resources: RESOURCES,
+    policy: 'critical-path',
+    monitors,
+    workflows: [research],
+    // What is not kept needs no disk.
+    ...(store !== undefined && { store: fileStore(store), maxRestarts: 100 }),
+  });
   const hostLoad = watchHost();
   const endProgress = screen && showProgress(orchestrator, research.tasks, screen);
   try {
     const run = await orchestrator.manageWorkflow(research, {
       input: { folder, out },
+      // One report, however often it is asked for: what was begun under this key is gone on with.
+      ...(store !== undefined && { key: `${folder} to ${out}` }),
       ...(signal && { signal }),
     });
+    const kept = run.tasks().filter(({ status }) => status === 'completed').length;
     const { outputs } = await run.result();
     const host = hostLoad();
-    return { ...outputs.write, tally: await tallyOf(run.events()), host };
+    return { ...outputs.write, tally: await tallyOf(run.events()), kept, host };
   } finally {
     hostLoad();
     endProgress?.();
@@ -93,18 +104,20 @@ type Streams = { stdout: Pick<Screen, 'write'>; stderr: Screen; signal?: AbortSi
 /** The program: prints what came of it, and gives the exit code. */
 export async function main(args: readonly string[], { stdout, stderr, signal }: Streams): Promise<number> {
   try {
-    const { help, folder, out, inline, compare, figures } = parseCommandLine(args);
+    const { help, folder, out, store, inline, compare, figures } = parseCommandLine(args);
     if (help) {
       stdout.write(`${USAGE}\n`);
       return 0;
     }
     const runOn = inline ? 'inline' : HOME;
-    const research = await run({ folder, out, screen: stderr, runOn, ...(signal && { signal }) });
+    const kept = store === undefined ? undefined : { store };
+    const research = await run({ folder, out, screen: stderr, runOn, ...kept, ...(signal && { signal }) });
     if (figures) {
       stdout.write(`${JSON.stringify(figuresOf(research))}\n`);
       return 0;
     }
     stdout.write(renderHighlights(research.highlights, research.files, research.tally));
+    if (store !== undefined) stdout.write(renderKept(research.kept, research.tally.tasks));
     if (compare && runOn !== 'inline') stdout.write(await gainOf(research, folder, signal));
     return 0;
   } catch (error) {
@@ -112,6 +125,13 @@ export async function main(args: readonly string[], { stdout, stderr, signal }: 
     stderr.write(`research-report: ${message} [${code}]\n`);
     return code === 'RUN_CANCELLED' ? 130 : 1;
   }
+}
+
+function renderKept(kept: number, tasks: number): string {
+  const count = kept.toLocaleString('en');
+  return kept === 0
+    ? `Kept       nothing was done before\n`
+    : `Kept       ${count} of ${tasks.toLocaleString('en')} tasks were done by an earlier process, and not done again\n`;
 }
 
 function figuresOf({ tally: { elapsed }, host }: Research): Figures {

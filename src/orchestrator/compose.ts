@@ -190,6 +190,7 @@ function composeRunning(
     timers,
     maxRestarts: options.maxRestarts,
     loop: () => loop,
+    mayTakeUp: () => !directory.isClosing,
     onGivenUp: (run) => directory.ended(run),
   });
   const loop: RunLoop = new RunLoop({

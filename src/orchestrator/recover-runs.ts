@@ -149,8 +149,8 @@ async function recoverRun(
     leave(parts, report, left);
     return;
   }
-  // While the store was read somebody else may have brought it back.
-  if (isLive(parts, runId)) return;
+  // While the store was read somebody else may have brought it back, or begun to close.
+  if (isLive(parts, runId) || directory.isClosing) return;
   const { plan } = workflows.get(created.workflowId, created.workflowVersion);
   const run = new LiveRun({
     runId,
@@ -177,7 +177,7 @@ async function recoverRun(
     if (!isUnreadable(thrown)) {
       // The store fails: the run is none of those that go on here, and the next recovery tries again.
       directory.withdraw(run);
-      run.lost = unavailable(runId, thrown);
+      run.lost = OrchestratorError.is(thrown, 'ORCHESTRATOR_CLOSED') ? thrown : unavailable(runId, thrown);
       reloader.abandon(run, run.lost);
       run.settle();
       throw thrown;

@@ -37,6 +37,7 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
     hub,
   } = parts;
   const error = new OrchestratorError('ORCHESTRATOR_CLOSED', 'the orchestrator was closed');
+  directory.isClosing = true;
   attempts.beginClose();
   scheduler.close(error);
   claims.close(error);

@@ -244,12 +244,19 @@ class Play {
     orchestrator.resume();
     // What was made while the store failed, and nobody was told of, is taken up as well.
     orchestrator.recoverState().then(
-      () => this.#host?.watchAll(),
+      () => {
+        this.#host?.watchAll();
+        resumeAll();
+      },
       () => {},
     );
     for (const [name, capacity] of Object.entries(this.#scenario.options.resources))
       orchestrator.resources.setCapacity(name, capacity);
-    for (const run of orchestrator.runs()) void run.resume().catch(() => {});
+    resumeAll();
+
+    function resumeAll(): void {
+      for (const run of orchestrator?.runs() ?? []) void run.resume().catch(() => {});
+    }
   }
 
   /** Whether the process has given up on a run: then another one has to go on. */

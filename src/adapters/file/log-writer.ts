@@ -97,6 +97,7 @@ export class LogWriter {
   async #begin(): Promise<void> {
     const { files, folder, storeId, durability, ownership, catalog } = this.#parts;
     const before = catalog.segments.at(-1);
+    if (before !== undefined) await this.#secure(before);
     const position = (before?.last ?? 0) + 1;
     const segment = newSegment(segmentName(position, position, ownership.epoch, 0), EMPTY_END);
     const file = await files.open(join(folder, segment.file), 'create');
@@ -113,6 +114,20 @@ export class LogWriter {
     segment.sealedEnd = end;
     catalog.addSegment(segment);
     this.#segment = segment;
+  }
+
+  /**
+   * The head of the next segment says where this one ends: that has to be true also after a loss of power, although the
+   * last frames may never have been synced, by an owner that died or whose sync failed, or because nobody asks for it.
+   */
+  async #secure({ file: name }: Segment): Promise<void> {
+    const { files, folder } = this.#parts;
+    const file = await files.open(join(folder, name), 'write');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 
   async #writeFrame(segment: Segment, frame: Buffer, about: string): Promise<void> {

@@ -50,6 +50,8 @@ export interface ReloaderParts {
   /** How often a task that says nothing of it is started again after deaths of the process. */
   readonly maxRestarts: number;
   readonly loop: () => RunLoop;
+  /** Whether runs that are not live here are still taken up. */
+  readonly mayTakeUp: () => boolean;
   /** Told of a run that was given up on. */
   readonly onGivenUp: (run: LiveRun) => void;
 }
@@ -102,6 +104,8 @@ export class Reloader {
     const letGo = this.#parts.clock.hold();
     try {
       ({ state } = await this.#parts.persistence.foldRun(run.runId, run.plan, { guard: takeBack }));
+      // What was under way here a moment ago would pass for what a dead process has left.
+      if (!this.#parts.mayTakeUp()) throw closing(run);
     } catch (error) {
       this.#finish(run);
       throw error;
@@ -266,6 +270,14 @@ export class Reloader {
     // What it held is free for others.
     this.#parts.loop().wake();
   }
+}
+
+function closing({ runId }: LiveRun): OrchestratorError {
+  return new OrchestratorError(
+    'ORCHESTRATOR_CLOSED',
+    `run ${runId} is not taken up: the orchestrator closes. It goes on when the store is opened again.`,
+    { details: { runId } },
+  );
 }
 
 function unavailable(run: LiveRun, cause: unknown): OrchestratorError {

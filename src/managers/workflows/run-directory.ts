@@ -29,6 +29,9 @@ export class RunDirectory {
     return this.#submissions++;
   }
 
+  /** The orchestrator closes: no run is taken up any more that is not live. */
+  isClosing = false;
+
   add(run: LiveRun): void {
     this.#runs.set(run.runId, run);
   }
