@@ -4,6 +4,7 @@
 export { MemoryStore } from './adapters/memory/memory-store.ts';
 export { SystemClock } from './adapters/system/system-clock.ts';
 export { toRecord } from './base/event-record.ts';
+export { Reference } from './base/reference.ts';
 export { isAskedFor } from './base/stream-filter.ts';
 export type {
   CancelCause,

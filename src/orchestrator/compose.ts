@@ -11,7 +11,7 @@ import { EventHub } from '../managers/monitoring/event-hub.ts';
 import { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
 import { Claims } from '../managers/resources/claims.ts';
 import { Holders } from '../managers/resources/holders.ts';
-import { Ledger } from '../managers/resources/ledger.ts';
+import type { Ledger } from '../managers/resources/ledger.ts';
 import { ResourceManager } from '../managers/resources/resource-manager.ts';
 import { NeedsBook } from '../managers/scheduling/needs-book.ts';
 import { orderOf } from '../managers/scheduling/policy.ts';
@@ -24,6 +24,7 @@ import { traceOfAttempts } from '../managers/workflows/attempt-trace.ts';
 import { Definitions } from '../managers/workflows/definitions.ts';
 import { Handlers } from '../managers/workflows/handlers.ts';
 import { keepShapes } from '../managers/workflows/kept-shapes.ts';
+import { LargeOutputs } from '../managers/workflows/large-outputs.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { Reloader } from '../managers/workflows/reload.ts';
 import { RunDirectory } from '../managers/workflows/run-directory.ts';
@@ -39,6 +40,7 @@ import type { Random } from '../ports/random.ts';
 import { applyPriorities } from './apply-priorities.ts';
 import { guardLogger } from './guard-logger.ts';
 import { importerHere } from './import-here.ts';
+import { ledgerOf } from './ledger-of.ts';
 import type { CheckedOptions } from './options.ts';
 import { LazyWorkers, RoutedExecutor, type WorkerPart } from './route-executor.ts';
 import { runTable } from './run-table.ts';
@@ -67,6 +69,8 @@ export interface Composition {
   readonly holders: Holders;
   readonly needs: NeedsBook;
   readonly attempts: AttemptManager;
+  /** Those that are kept beside the log. */
+  readonly outputs: LargeOutputs;
   readonly directory: RunDirectory;
   readonly reloader: Reloader;
   readonly loop: RunLoop;
@@ -84,6 +88,7 @@ interface Foundation
     | 'timers'
     | 'hub'
     | 'persistence'
+    | 'outputs'
     | 'handlers'
     | 'directory'
   > {
@@ -134,6 +139,7 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
     hub,
     handlers,
     persistence,
+    outputs: new LargeOutputs({ blobs: persistence.blobs, clock, logger, inlineLimit: options.inlineLimit }),
     idSource: options.idSource ?? new RandomIds(),
     random: options.random ?? new SystemRandom(),
     workers,
@@ -153,7 +159,7 @@ async function loadWorkers(clock: Clock, graceMs: number): Promise<WorkerPart> {
 /** The loop, and those who carry out what it decides. */
 function composeRunning(
   options: CheckedOptions,
-  { clock, timers, logger, random, handlers, executor, persistence, directory, hub }: Foundation,
+  { clock, timers, logger, random, handlers, executor, persistence, outputs, directory, hub }: Foundation,
   { scheduler, claims, concurrency }: Scheduling,
   wake: () => void,
 ): Pick<Composition, 'attempts' | 'reloader' | 'loop'> {
@@ -177,6 +183,7 @@ function composeRunning(
     handlers,
     executor,
     services,
+    outputs,
     graceMs: options.cancelGraceMs,
     submit,
     post: (envelope) => loop.post(envelope),
@@ -200,6 +207,7 @@ function composeRunning(
     persistence,
     scheduler,
     attempts,
+    outputs,
     hub,
     grantOther: (waiter) => claims.granted(waiter),
     onEnd: (run) => endRun(run, directory),
@@ -293,20 +301,6 @@ function composeScheduling(
       tickets: () => liveTickets(directory, scheduler),
     }),
   };
-}
-
-/** A ledger with these resources. */
-function ledgerOf(resources: CheckedOptions['resources']): Ledger {
-  const ledger = new Ledger();
-  for (const { name, kind, capacity, perMs } of resources)
-    ledger.declare({
-      key: `resource:${name}`,
-      name,
-      kind,
-      capacity,
-      ...(perMs === undefined ? undefined : { perMs }),
-    });
-  return ledger;
 }
 
 /** The logger is told of each deadlock, broken or not. */

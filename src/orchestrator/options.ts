@@ -1,6 +1,8 @@
+import { GUARD_BYTES } from '../base/values.ts';
 import { checkMonitoring, type MonitoringOptions } from '../managers/monitoring/monitoring-options.ts';
 import type { AgentLimits } from '../managers/scheduling/needs-book.ts';
 import { checkPolicy, type SchedulingPolicy } from '../managers/scheduling/policy.ts';
+import { SIZE_OF_INTEREST } from '../managers/workflows/taken-values.ts';
 import { checkRegistered } from '../model/check-handler.ts';
 import {
   checkChoice,
@@ -52,6 +54,11 @@ export interface OrchestratorOptions {
   readonly handlers?: Readonly<Record<string, Handler<never, never> | WorkerHandler>> | undefined;
   /** Where events are kept. Default: in memory, until the process ends. */
   readonly store?: EventStore | undefined;
+  /**
+   * Outputs of tasks that are larger than so many bytes are kept beside the log, if the store can, and are read again only
+   * for whoever wants them: 1,024 to 67,108,864. Default 262,144.
+   */
+  readonly inlineLimit?: number | undefined;
   /** Resources by name. */
   readonly resources?: Readonly<Record<string, ResourceOptions>> | undefined;
   /** Agents by name; one that is not named here has no limits. */
@@ -104,6 +111,7 @@ export interface CheckedOptions {
   /** Modules all of whose exports can be named. */
   readonly modules: readonly WorkerModule[];
   readonly store: EventStore | undefined;
+  readonly inlineLimit: number;
   readonly resources: readonly ResourceSpec[];
   readonly agents: ReadonlyMap<string, AgentLimits>;
   readonly concurrency: number | undefined;
@@ -132,6 +140,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'workflows',
   'handlers',
   'store',
+  'inlineLimit',
   'resources',
   'agents',
   'concurrency',
@@ -166,6 +175,10 @@ function readOptions(given: unknown, at: string): CheckedOptions {
     handlers: checkHandlers(options.handlers, `${at}/handlers`),
     modules: modulesOf(options.handlers),
     store: checkPort(options.store, `${at}/store`, STORE_METHODS),
+    inlineLimit:
+      options.inlineLimit === undefined
+        ? 262_144
+        : checkInteger(options.inlineLimit, `${at}/inlineLimit`, SIZE_OF_INTEREST, GUARD_BYTES),
     resources: checkResources(options.resources, `${at}/resources`),
     agents: checkAgents(options.agents, `${at}/agents`),
     concurrency:

@@ -3,9 +3,10 @@ import type { RunEvent, TaskCancelled, TaskFailed, TaskRetryScheduled } from '..
 import { COMPLETED } from '../machine/transitions.ts';
 import { type Recovery, SKIPPED_NAMED_MAX } from '../managers/monitoring/error-record.ts';
 import { type Ticket, watchOf } from '../managers/scheduling/ticket.ts';
-import { type Attempt, takeIn } from '../managers/workflows/attempt.ts';
+import type { Attempt } from '../managers/workflows/attempt.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { retryAnswer } from '../managers/workflows/retry-answer.ts';
+import { takeIn } from '../managers/workflows/taken-values.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { describeFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
@@ -16,7 +17,10 @@ import { asError } from './start-run.ts';
 import { findTask, viewOf } from './task-view.ts';
 
 /** What a report needs of an orchestrator. */
-type Parts = Pick<Composition, 'directory' | 'loop' | 'hub' | 'executor' | 'random' | 'scheduler'>;
+type Parts = Pick<
+  Composition,
+  'directory' | 'loop' | 'hub' | 'executor' | 'random' | 'scheduler' | 'outputs'
+>;
 
 type EndOfAttempt = TaskFailed | TaskRetryScheduled | TaskCancelled;
 
@@ -110,7 +114,8 @@ export async function completeTask(
   output: unknown,
 ): Promise<void> {
   const { ticket, attempt } = findAttempt(parts, run, path);
-  const taken = takeIn(output, `output of task ${JSON.stringify(path)} `, 'plain data');
+  const given = takeIn(output, `output of task ${JSON.stringify(path)} `, 'plain data');
+  const taken = parts.outputs.isLarge(given) ? await parts.outputs.keep(run, given) : given;
   await new Promise<void>((resolve, reject) => {
     const command = { type: 'ReportSuccess', at: 0, path, attempt, output: taken } as const;
     parts.loop.submit(run, command, (refused) => {

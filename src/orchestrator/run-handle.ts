@@ -1,6 +1,7 @@
 import type { RunCommand } from '../machine/commands.ts';
 import type { RunAttributes, RunEvent } from '../machine/events.ts';
 import type { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
+import type { LargeOutputs } from '../managers/workflows/large-outputs.ts';
 import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
 import type { MoveOptions, RunMove } from '../managers/workflows/run-move.ts';
 import { checkNumber } from '../model/checks.ts';
@@ -21,6 +22,7 @@ import { findTask, type TaskView, viewOf } from './task-view.ts';
 /** What a handle needs of the orchestrator. */
 export interface HandleServices extends ExplainServices {
   readonly persistence: PersistenceManager;
+  readonly outputs: LargeOutputs;
   submit(run: LiveRun, command: RunCommand): Promise<void>;
   release(run: LiveRun): void;
   fork(run: LiveRun, options: ForkOptions): Promise<LiveRun>;
@@ -105,7 +107,10 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
     }
     run.onOver(() => {
       try {
-        tell(outcomeOf<Outputs>(run));
+        const large = run.lost === undefined ? this.#services.outputs.listed(run) : undefined;
+        if (large instanceof Promise)
+          large.then((loaded) => tell(outcomeOf<Outputs>(run, loaded))).catch(reject);
+        else tell(outcomeOf<Outputs>(run, large));
       } catch (error) {
         reject(error);
       }

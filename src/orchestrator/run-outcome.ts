@@ -1,8 +1,9 @@
 import { setOwn } from '../base/copy-guarded.ts';
 import { pathIn, type ScopeState } from '../machine/state.ts';
 import { CANCELLED, COMPLETED, FAILED } from '../machine/transitions.ts';
-import { readable } from '../managers/workflows/attempt.ts';
+import { type LargeValues, largeOr } from '../managers/workflows/large-outputs.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
+import { readable } from '../managers/workflows/taken-values.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import { reviveFailure, type TaskFailure } from '../model/failure.ts';
 import type { TaskPath } from '../model/path.ts';
@@ -37,12 +38,12 @@ export interface SettledRun<Outputs> {
 /** Of more listed tasks than this, the outputs are gathered only when they are looked at. */
 const OUTPUTS_AT_ONCE_MAX = 256;
 
-/** How a run that is over has ended. */
-export function outcomeOf<Outputs>(run: LiveRun): SettledRun<Outputs> {
+/** How a run that is over has ended; `large` has the outputs that are kept beside the log. */
+export function outcomeOf<Outputs>(run: LiveRun, large: LargeValues | undefined): SettledRun<Outputs> {
   const { runId } = run;
   // Of a lost run only what is in its log counts.
   const undurable = undurableByPath(run.forgotten);
-  const outputs = lazyOutputs(run.state.scopes[0] as ScopeState, undurable);
+  const outputs = lazyOutputs(run.state.scopes[0] as ScopeState, undurable, large);
   const failures = failedTasks(run).filter(({ path }) => !undurable.has(path));
   const status = run.lost !== undefined ? 'lost' : (run.state.status as 'completed' | 'failed' | 'cancelled');
   const error = errorOf(run, status, outputs, failures);
@@ -84,20 +85,29 @@ function errorOf(
 }
 
 /** Outputs are gathered when they are first looked at: a run can have a million of them. */
-function lazyOutputs(root: ScopeState, undurable: Undurable): () => Readonly<Record<string, unknown>> {
+function lazyOutputs(
+  root: ScopeState,
+  undurable: Undurable,
+  large: LargeValues | undefined,
+): () => Readonly<Record<string, unknown>> {
   let outputs: Readonly<Record<string, unknown>> | undefined;
   return () => {
-    outputs ??= Object.freeze(readableOutputs(root, undurable));
+    outputs ??= Object.freeze(readableOutputs(root, undurable, large));
     return outputs;
   };
 }
 
-function readableOutputs(root: ScopeState, undurable: Undurable): Record<string, unknown> {
+function readableOutputs(
+  root: ScopeState,
+  undurable: Undurable,
+  large: LargeValues | undefined,
+): Record<string, unknown> {
   const outputs: Record<string, unknown> = {};
   const { ids, listed } = root.plan;
   for (let i = 0; i < listed; i++) {
     const id = ids[i] as string;
-    if (root.status[i] === COMPLETED && !undurable.has(id)) setOwn(outputs, id, readable(root.outputs[i]));
+    if (root.status[i] === COMPLETED && !undurable.has(id))
+      setOwn(outputs, id, readable(largeOr(root.outputs[i], large)));
   }
   return outputs;
 }

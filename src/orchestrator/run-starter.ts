@@ -40,6 +40,7 @@ export class RunStarter {
     this.#parts = parts;
     this.#checkOpen = checkOpen;
     this.#services = {
+      outputs: parts.outputs,
       persistence: parts.persistence,
       submit: (run, command) => this.#submit(run, command),
       scheduler: parts.scheduler,

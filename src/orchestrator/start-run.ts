@@ -1,5 +1,5 @@
 import type { RunAttributes } from '../machine/events.ts';
-import { takeIn } from '../managers/workflows/attempt.ts';
+import { takeIn } from '../managers/workflows/taken-values.ts';
 import { checkKeys, checkNumber, checkRecord, checkSignal, checkText, reading } from '../model/checks.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import { PRIORITY_MAX } from '../model/task-options.ts';

@@ -7,6 +7,7 @@ import {
   type EventStore,
   Orchestrator,
   type OrchestratorOptions,
+  Reference,
   type Task,
   task,
   type Workflow,
@@ -151,6 +152,36 @@ describe.each(STORES)('$name', (kind) => {
       const again = await second.manageWorkflow(workflow, { key: 'daily' });
       expect(new Set([...runs, again].map(({ runId }) => runId)).size).toBe(1);
       expect((await again.result()).outputs).toEqual({ a: 1 });
+    });
+
+    it('keeps what is too large for the log beside it, and gives it to tasks of another process', async () => {
+      const place = freePlace();
+      const rows = new Map([['rows', Array.from({ length: 5_000 }, (_, i) => ({ i, at: new Date(i) }))]]);
+      let isHeld = true;
+      const define = () => {
+        const make = task('make', { run: () => rows });
+        const hold = task('hold', { run: () => (isHeld ? new Promise<void>(() => {}) : undefined) });
+        const use = task('use', {
+          dependencies: { make, hold },
+          run: ({ dependencies }) => dependencies.make.get('rows')?.length,
+        });
+        return defineWorkflow('large', { tasks: [make, hold, use] });
+      };
+      const first = await open(kind.open(place), { inlineLimit: 10_000 });
+      const { runId } = await first.manageWorkflow(define());
+      await first.persistState();
+      await first.close({ grace: 0 });
+      isHeld = false;
+      const second = await open(kind.open(place), { inlineLimit: 10_000, workflows: [define()] });
+      const { outputs } = await second.getRun(runId).result();
+      expect(outputs).toEqual({ make: rows, hold: undefined, use: 5_000 });
+      const [record] = (await second.persistence.loadState(runId)).tasks;
+      if (kind.name === 'memory') expect(record?.output).toEqual(rows);
+      else {
+        expect(record?.output).toBeInstanceOf(Reference);
+        const loaded = await second.persistence.loadOutput(runId, record?.output as Reference);
+        expect(loaded).toEqual(rows);
+      }
     });
   });
 });

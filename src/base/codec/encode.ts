@@ -8,6 +8,7 @@
 
 import { describeOther, describeValue } from '../describe-value.ts';
 import { readErrorText } from '../error-text.ts';
+import { Reference } from '../reference.ts';
 import { kindOf, typedArrayName, type ValueKind } from '../value-kinds.ts';
 import { lookupGetter } from '../value-walker.ts';
 import { bytesToText, itemsToText } from './bytes.ts';
@@ -148,7 +149,7 @@ class Writer {
     }
     this.#met.set(value, -1);
     const kind = kindOf(value);
-    if (kind === 'other') throw this.#refused('value', describeOther(value));
+    if (kind === 'other' && !Reference.is(value)) throw this.#refused('value', describeOther(value));
     let height = 0;
     for (const [key, item] of this.#parts(value, kind)) {
       this.#path.push(key);
@@ -236,6 +237,11 @@ class Writer {
         return `["~a","${bytesToText(new Uint8Array(value as ArrayBuffer))}"]`;
       case 'typed':
         return this.#writeItemsOf(value as ArrayBufferView);
+      case 'other': {
+        // Everything else of this kind was refused before.
+        const { id, bytes } = value as Reference;
+        return `["~r","${id}",${bytes}]`;
+      }
       default:
         return `["~v","${bytesToText(value as ArrayBufferView)}"]`;
     }

@@ -15,6 +15,7 @@
  * | `["~a","AAE="]`, `["~v","AAE="]` | an ArrayBuffer, a DataView: their bytes in base 64 |
  * | `["~t","Uint8Array","AAE="]` | a typed array; the lowest byte of an item first |
  * | `["~e",name,message,stack,hidden,own]` | an error; `hidden` may have `cause` and `errors`, `own` its other properties |
+ * | `["~r","<64 digits>",5]` | a reference to a value that is kept elsewhere: its mark and its length in bytes |
  * | `["~=",object]` | an object that is referred to again; they are numbered from 0 in the order of the text |
  * | `["~@",0]` | that object again |
  * | `["~~x",...]` | an array that begins with the text `~x`: such a first text gets one `~` more |

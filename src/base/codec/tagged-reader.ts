@@ -4,6 +4,7 @@
  */
 
 import { defineData, setOwn } from '../copy-guarded.ts';
+import { REFERENCE_ID, Reference } from '../reference.ts';
 import { textToBytes, textToItems } from './bytes.ts';
 import { offsetOf } from './find-fault.ts';
 import { ERROR_KEYS, ODD_NUMBERS } from './format.ts';
@@ -173,6 +174,12 @@ export class TaggedReader {
         const found = textToItems(this.#textAt(node, 1, 3), this.#textAt(node, 2, 3));
         if (found === undefined) throw this.#refused('tag', 'no typed array of a kind that is known here');
         return found;
+      }
+      case '~r': {
+        const [id, bytes] = [this.#textAt(node, 1, 3), node[2]];
+        if (!REFERENCE_ID.test(id) || !Number.isSafeInteger(bytes) || (bytes as number) < 0)
+          throw this.#refused('tag', 'no reference');
+        return new Reference(id, bytes as number);
       }
       default:
         throw this.#refused('tag', 'an unknown tag');

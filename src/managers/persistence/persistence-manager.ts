@@ -10,8 +10,8 @@
  * P3  A store that answers at once is answered at once: no promise is made.
  * P4  Once the store was given back nothing is written to it; what is in it can still be read.
  */
+import type { Reference } from '../../base/reference.ts';
 import { EVENT_SCHEMA_VERSIONS, type RunEvent } from '../../machine/events.ts';
-import { invalidOption, reading } from '../../model/checks.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
@@ -25,6 +25,8 @@ import type {
   StreamFacts,
   StreamInfo,
 } from '../../ports/event-store.ts';
+import { Blobs } from './blobs.ts';
+import { checkGiven } from './check-given.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
 import { factsOfLog, UNFINISHED } from './run-facts.ts';
@@ -58,6 +60,8 @@ export class PersistenceManager {
   readonly #history: RunHistory;
   readonly #checkpoints: Checkpoints;
   readonly #states: RunStates;
+  /** @internal What is too large for the log. */
+  readonly blobs: Blobs;
   #context: PersistenceContext | undefined;
   #epoch = 0;
   #isClosed = false;
@@ -82,6 +86,7 @@ export class PersistenceManager {
       streamOf,
     };
     this.#checkpoints = new Checkpoints(access);
+    this.blobs = new Blobs(access);
     this.#history = new RunHistory(
       access,
       this.#checkpoints,
@@ -92,6 +97,7 @@ export class PersistenceManager {
       access,
       history: this.#history,
       checkpoints: this.#checkpoints,
+      blobs: this.blobs,
       context: () => this.#context,
       append: (runId, events) => this.append([this.appendOf(streamOf(runId), events, factsOfLog(events))]),
     });
@@ -157,6 +163,14 @@ export class PersistenceManager {
    */
   loadState(runId: string, options: LoadOptions = {}): Promise<SavedRun> {
     return this.#states.load(runId, options);
+  }
+
+  /**
+   * An output that is kept beside the log, where its event and its saved state have a `Reference`.
+   * @throws OrchestratorError `STORE_CORRUPT`, `OPTION_INVALID`, and what the store throws
+   */
+  loadOutput(runId: string, reference: Reference): Promise<unknown> {
+    return this.blobs.loadChecked(runId, reference);
   }
 
   /**
@@ -280,13 +294,8 @@ export class PersistenceManager {
   }
 
   /** @internal All records of a run. */
-  async readAll(runId: string): Promise<readonly EventRecord[]> {
-    const records: EventRecord[] = [];
-    for (;;) {
-      const page = await this.readPage(runId, records.length + 1);
-      for (const record of page) records.push(record);
-      if (page.length < READ_PAGE) return records;
-    }
+  readAll(runId: string): Promise<readonly EventRecord[]> {
+    return this.readStream(streamOf(runId));
   }
 
   /** @internal The ids of the runs in the store that have not ended. */
@@ -335,16 +344,4 @@ export class PersistenceManager {
       facts,
     };
   }
-}
-
-function checkGiven(store: unknown, owner: unknown): void {
-  const at = 'new PersistenceManager';
-  const allowed = 'an EventStore, such as new MemoryStore()';
-  const isStore = (): boolean => {
-    const { append, read, claim } = (store ?? {}) as Partial<EventStore>;
-    return [append, read, claim].every((method) => typeof method === 'function');
-  };
-  if (!reading(`${at}/store`, allowed, isStore)) throw invalidOption(`${at}/store`, store, allowed);
-  if (typeof owner !== 'string' || owner === '')
-    throw invalidOption(`${at}/owner`, owner, 'a name that nobody else claims the store by');
 }

@@ -14,6 +14,7 @@ import { type OrchestratorError, refuse } from '../../model/errors.ts';
 import { checkId } from '../../model/ids.ts';
 import type { TaskPath } from '../../model/path.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
+import type { Blobs } from './blobs.ts';
 import type { Checkpoint, Checkpoints } from './checkpoints.ts';
 import { forkedEvents } from './fork.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
@@ -51,6 +52,7 @@ export interface RunStatesParts {
   readonly access: StoreAccess;
   readonly history: RunHistory;
   readonly checkpoints: Checkpoints;
+  readonly blobs: Blobs;
   readonly context: () => PersistenceContext | undefined;
   readonly append: (runId: string, events: readonly RunEvent[]) => void | Promise<void>;
 }
@@ -129,6 +131,7 @@ export class RunStates {
     const end = events[events.length - 1]?.seq ?? 0;
     if (end < seq) throw behindTheEnd(runId, `${at}/seq`, seq, end);
     this.#parts.access.checkOpen();
+    await this.#parts.blobs.copy(runId, forkId, events);
     await this.#parts.append(forkId, events);
     await context.adopt?.(forkId);
     return { runId: forkId, forkedFrom: { runId, seq: end } };
@@ -151,6 +154,7 @@ export class RunStates {
     const request = { runId, plan, from, newId, at: now, input };
     const events = await rerunEvents(this.#parts.history, request, at);
     this.#parts.access.checkOpen();
+    await this.#parts.blobs.copy(runId, newId, events);
     await this.#parts.append(newId, events);
     await context.adopt?.(newId);
     const [created] = events;

@@ -12,14 +12,14 @@
  */
 
 import { isSmall } from '../../base/values.ts';
-import type { RunCommand, StopTask } from '../../machine/commands.ts';
+import type { RunCommand } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
 import type { Abort, RetryAt } from '../../machine/instructions.ts';
 import { pathIn, peekDetails } from '../../machine/state.ts';
 import { RETRYING } from '../../machine/transitions.ts';
 import type { ErrorCode } from '../../model/error-codes.ts';
 import { OrchestratorError } from '../../model/errors.ts';
-import { describeFailure, type TaskFailure, timeoutFailure } from '../../model/failure.ts';
+import { describeFailure, timeoutFailure } from '../../model/failure.ts';
 import type { AnyTask } from '../../model/task.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Executor, Invocation, Outcome } from '../../ports/executor.ts';
@@ -27,11 +27,14 @@ import type { Random } from '../../ports/random.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
-import { Attempt, type AttemptServices, isCutOffByClose, takeIn } from './attempt.ts';
+import { Attempt, type AttemptServices, isCutOffByClose } from './attempt.ts';
+import { AttemptTimers } from './attempt-timers.ts';
 import { Bodies } from './bodies.ts';
 import type { Handlers } from './handlers.ts';
+import type { LargeOutputs, LargeValues } from './large-outputs.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
 import { retryAnswer } from './retry-answer.ts';
+import { takeIn } from './taken-values.ts';
 
 /** What an attempt manager is made of. */
 export interface AttemptManagerParts {
@@ -42,6 +45,7 @@ export interface AttemptManagerParts {
   readonly handlers: Handlers;
   readonly executor: Executor;
   readonly services: AttemptServices;
+  readonly outputs: LargeOutputs;
   /** How long a body that was told to stop may take to end. */
   readonly graceMs: number;
   readonly submit: (run: LiveRun, command: RunCommand) => void;
@@ -72,6 +76,7 @@ export class AttemptManager {
   readonly #report = (invocation: Invocation, outcome: Outcome): void =>
     this.#take(invocation as Attempt, outcome);
   readonly #bodies: Bodies;
+  readonly #timers: AttemptTimers;
   #running = 0;
   #closed = false;
   #closing = false;
@@ -79,6 +84,7 @@ export class AttemptManager {
   constructor(parts: AttemptManagerParts) {
     this.#parts = parts;
     this.#bodies = new Bodies(parts.clock, parts.executor);
+    this.#timers = new AttemptTimers(parts);
     this.bodiesAtOnce = parts.executor.capabilities.remote ? Number.POSITIVE_INFINITY : BODIES_AT_ONCE;
   }
 
@@ -106,9 +112,30 @@ export class AttemptManager {
     const deadlineAt = peekDetails(scope, index)?.deadlineAt;
     // Not by what the event says: a body that is run again after a reload has all its time again.
     if (timeoutMs !== undefined || deadlineAt !== undefined || heartbeatMs !== undefined) {
-      this.#watchTime(invocation, task, deadlineAt);
+      this.#timers.watch(invocation, task, deadlineAt);
     }
+    const large = this.#parts.outputs.for(run, scope, index);
+    if (large === undefined) return invocation;
+    if (large instanceof Promise) {
+      this.#beginWhenRead(invocation, large);
+      return undefined;
+    }
+    invocation.large = large;
     return invocation;
+  }
+
+  /** Starts a body once the large outputs that it may ask for have been read. */
+  #beginWhenRead(attempt: Attempt, large: Promise<LargeValues>): void {
+    const isWanted = (): boolean => attempt.ticket.phase === 'running' && !attempt.reported && !this.#closed;
+    large.then(
+      (values) => {
+        attempt.large = values;
+        if (isWanted()) this.submit([attempt]);
+      },
+      (thrown: unknown) => {
+        if (isWanted()) this.#fail(attempt, thrown);
+      },
+    );
   }
 
   /** Runs the bodies. */
@@ -214,35 +241,18 @@ export class AttemptManager {
   /** Ends a ticket: its timers, its place in the queue, what it holds. */
   end(ticket: Ticket): void {
     if (ticket.phase === 'over') return;
-    const { timers, scheduler } = this.#parts;
+    const { scheduler } = this.#parts;
     if (ticket.phase === 'running') this.#running--;
     ticket.phase = 'over';
     ticket.watch?.onEnd?.();
     scheduler.withdraw(ticket);
     scheduler.release(ticket);
-    const { watch } = ticket;
-    if (watch === undefined) return;
-    timers.stop(watch.timer);
-    timers.stop(watch.deadlineTimer);
-    timers.stop(watch.heartbeatTimer);
-    timers.stop(watch.graceTimer);
-    watch.timer = watch.deadlineTimer = watch.heartbeatTimer = watch.graceTimer = undefined;
+    if (ticket.watch !== undefined) this.#timers.stop(ticket);
   }
 
   /** Starts the time between two signs of life anew. */
   heartbeat(attempt: Attempt): void {
-    const { heartbeatMs } = attempt.task.policies;
-    if (heartbeatMs === undefined || attempt.ticket.phase !== 'running' || attempt.reported) return;
-    if (this.#closed) return;
-    const watch = watchOf(attempt.ticket);
-    this.#parts.timers.stop(watch.heartbeatTimer);
-    watch.heartbeatTimer = this.#parts.timers.set(heartbeatMs, () =>
-      this.#expire(
-        attempt,
-        'heartbeat',
-        timeoutFailure(`task ${JSON.stringify(attempt.path)} without a heartbeat`, heartbeatMs),
-      ),
-    );
+    if (!this.#closed) this.#timers.heartbeat(attempt);
   }
 
   /** Fails an attempt whose body has not ended, and tells the body to stop; what that does from now on is dropped. */
@@ -263,40 +273,6 @@ export class AttemptManager {
   /** Outcomes that come from now on are dropped: the attempts count as cut off by the end of the process. */
   close(): void {
     this.#closed = true;
-  }
-
-  #watchTime(attempt: Attempt, task: AnyTask, deadlineAt: number | undefined): void {
-    const { timers, clock } = this.#parts;
-    const watch = watchOf(attempt.ticket);
-    const { timeoutMs, totalTimeoutMs } = task.policies;
-    const name = `task ${JSON.stringify(attempt.path)}`;
-    if (timeoutMs !== undefined) {
-      watch.timer = timers.set(timeoutMs, () =>
-        this.#expire(attempt, 'timeout', timeoutFailure(`attempt ${attempt.attempt} of ${name}`, timeoutMs)),
-      );
-    }
-    if (deadlineAt !== undefined) {
-      const failure = timeoutFailure(`${name} with all its attempts`, totalTimeoutMs ?? 0);
-      // The one that was set for the wait before this attempt is over with the wait.
-      timers.stop(watch.deadlineTimer);
-      const leftMs = deadlineAt - clock.now();
-      watch.deadlineTimer = timers.set(Math.min(leftMs, totalTimeoutMs ?? leftMs), () =>
-        this.#expire(attempt, 'total_timeout', failure),
-      );
-    }
-    this.heartbeat(attempt);
-  }
-
-  #expire(attempt: Attempt, cause: StopTask['cause'], reason: TaskFailure): void {
-    if (attempt.reported) return;
-    this.#parts.submit(attempt.liveRun, {
-      type: 'StopTask',
-      at: 0,
-      path: attempt.path,
-      attempt: attempt.attempt,
-      cause,
-      reason,
-    });
   }
 
   #take(attempt: Attempt, outcome: Outcome): void {
@@ -324,8 +300,19 @@ export class AttemptManager {
       }
     }
     attempt.reported = true;
-    attempt.output = output;
-    this.#parts.post(attempt);
+    const { outputs, post } = this.#parts;
+    if (!outputs.isLarge(output)) {
+      attempt.output = output;
+      post(attempt);
+      return;
+    }
+    // Its body counts until then, so that a close waits for what it has done.
+    this.#bodies.begin();
+    void outputs.keep(attempt.liveRun, output).then((kept) => {
+      this.#bodies.end();
+      attempt.output = kept;
+      if (!this.#closed) post(attempt);
+    });
   }
 
   #fail(attempt: Attempt, thrown: unknown): void {

@@ -16,8 +16,9 @@ import type { Logger } from '../../ports/logger.ts';
 import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
-import { type Attempt, type AttemptServices, takeIn } from './attempt.ts';
+import type { Attempt, AttemptServices } from './attempt.ts';
 import type { LiveRun } from './live-run.ts';
+import { takeIn } from './taken-values.ts';
 
 /** How many progress events one attempt may record; each is an event in the log for ever. */
 export const PROGRESS_EVENTS_MAX = 10_000;

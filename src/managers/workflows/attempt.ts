@@ -8,13 +8,12 @@
  * AT2  Every field of the context works when it is taken out of the context.
  * AT3  It is given to the loop once, with its output: a report of its own would be one more object for every task.
  */
-import { copyGuarded, guardValue, isSmall } from '../../base/values.ts';
 import type { ReportSuccess } from '../../machine/commands.ts';
 import { pathIn, peekDetails, pointAt, type ScopeState } from '../../machine/state.ts';
 import { COMPLETED, FAILED, statusName } from '../../machine/transitions.ts';
-import { checkDuration, sentence } from '../../model/checks.ts';
+import { checkDuration } from '../../model/checks.ts';
 import type { DependencySpec } from '../../model/dependency.ts';
-import { OrchestratorError, refuse } from '../../model/errors.ts';
+import { OrchestratorError } from '../../model/errors.ts';
 import type {
   AnyHandler,
   HandlerClock,
@@ -31,7 +30,9 @@ import type { NestedLocks } from '../concurrency/nested-locks.ts';
 import type { Ticket } from '../scheduling/ticket.ts';
 import type { HandlerCode } from './handlers.ts';
 import { heldLocks } from './held-locks.ts';
+import { type LargeValues, largeOr } from './large-outputs.ts';
 import type { Envelope, LiveRun } from './live-run.ts';
+import { readable } from './taken-values.ts';
 
 /** What an attempt can ask of the world. */
 export interface AttemptServices {
@@ -66,6 +67,8 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
   /** Its body has ended. */
   ended = false;
   progressed = 0;
+  /** The outputs of its dependencies that were not in memory. */
+  large: LargeValues | undefined;
 
   constructor(
     liveRun: LiveRun,
@@ -169,10 +172,11 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
   }
 
   get dependencies(): unknown {
-    const { scope, index } = this.#attempt.ticket;
+    const { large, ticket, transfer } = this.#attempt;
+    const { scope, index } = ticket;
     // What is to be moved away must not be what is given the next time.
-    if (this.#attempt.transfer) return collectDependencies(scope, index);
-    this.#dependencies ??= collectDependencies(scope, index);
+    if (transfer) return collectDependencies(scope, index, large);
+    this.#dependencies ??= collectDependencies(scope, index, large);
     return this.#dependencies;
   }
 
@@ -229,65 +233,35 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
   }
 }
 
-/** The outputs that a task may see, by the names it gave its dependencies. */
-export function collectDependencies(scope: ScopeState, index: number): Readonly<Record<string, unknown>> {
+/** The outputs that a task may see, by the names it gave its dependencies; `large` has those that are kept beside the log. */
+export function collectDependencies(
+  scope: ScopeState,
+  index: number,
+  large: LargeValues | undefined,
+): Readonly<Record<string, unknown>> {
   const task = scope.plan.tasks[index] as AnyTask;
   const entries: [string, unknown][] = [];
-  for (const spec of task.dependencySpecs) entries.push([spec.name, outputFor(scope, spec)]);
+  for (const spec of task.dependencySpecs) entries.push([spec.name, outputFor(scope, spec, large)]);
   // fromEntries makes an own property of every name, also of `__proto__`.
   return Object.freeze(Object.fromEntries(entries));
 }
 
-function outputFor(scope: ScopeState, spec: DependencySpec): unknown {
+function outputFor(scope: ScopeState, spec: DependencySpec, large: LargeValues | undefined): unknown {
   const index = scope.plan.indexOf.get(spec.taskId) as number;
-  return spec.settled ? outcomeOf(scope, index) : readable(scope.outputs[index]);
+  return spec.settled ? outcomeOf(scope, index, large) : readable(largeOr(scope.outputs[index], large));
 }
 
-function outcomeOf(scope: ScopeState, index: number): SettledOutcome<unknown> {
+function outcomeOf(
+  scope: ScopeState,
+  index: number,
+  large: LargeValues | undefined,
+): SettledOutcome<unknown> {
   const status = scope.status[index] as number;
-  if (status === COMPLETED) return { status: 'completed', output: readable(scope.outputs[index]) };
+  if (status === COMPLETED)
+    return { status: 'completed', output: readable(largeOr(scope.outputs[index], large)) };
   const failure = peekDetails(scope, index)?.failure;
   if (status === FAILED && failure !== undefined) return { status: 'failed', failure };
   return { status: statusName(status) as 'skipped' | 'cancelled' };
-}
-
-/** Values that hold something that cannot be frozen (a date, a map, bytes): each reader gets its own copy. */
-const unfrozen = new WeakSet<object>();
-
-/** Values that were taken in and are frozen throughout: they need no second copy when they come back. */
-const taken = new WeakSet<object>();
-
-/**
- * Takes a value of the host in: a frozen copy, and a note if parts of it cannot be frozen.
- * @throws OrchestratorError `VALUE_UNSERIALISABLE`
- */
-export function takeIn(value: unknown, at: string, allowed: string): unknown {
-  if (isSmall(value)) return value;
-  if (typeof value === 'object' && taken.has(value as object)) return value;
-  const guarded = guardValue(value);
-  if (!guarded.ok)
-    throw refuse('VALUE_UNSERIALISABLE', {
-      at: `${at}${guarded.pointer}`.trimEnd(),
-      found: guarded.found,
-      allowed,
-      hint: sentence(guarded.hint),
-    });
-  if (typeof guarded.value !== 'object') return guarded.value;
-  if (guarded.shareable) taken.add(guarded.value as object);
-  else unfrozen.add(guarded.value as object);
-  return guarded.value;
-}
-
-/** The same for a value that comes from a store: one that this process took in is as it should be already. */
-export function takeBack(value: unknown, at: string): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || unfrozen.has(value))
-    return value;
-  return takeIn(value, at, 'plain data');
-}
-
-/** A value for a reader, who cannot change what other readers see. */
-export function readable(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && unfrozen.has(value) ? copyGuarded(value) : value;
 }
 
 /** Whether a body ended because the orchestrator closes, such as while it asked for a lock. */

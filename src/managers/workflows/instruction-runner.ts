@@ -21,7 +21,8 @@ import { Ticket } from '../scheduling/ticket.ts';
 import type { Attempt } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
 import type { CommitGroup, Effect } from './commit-group.ts';
-import { evaluateCondition } from './evaluate-condition.ts';
+import { evaluateCondition, unaskedCondition } from './evaluate-condition.ts';
+import type { LargeOutputs } from './large-outputs.ts';
 import type { LiveRun } from './live-run.ts';
 import { holdRun, unholdRun } from './run-hold.ts';
 import { instructionNow, replanRun } from './run-move.ts';
@@ -30,6 +31,7 @@ import { instructionNow, replanRun } from './run-move.ts';
 export interface InstructionRunnerParts {
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;
+  readonly outputs: LargeOutputs;
   readonly submit: (run: LiveRun, command: RunCommand) => void;
   /** Told when the end of a run is durable. */
   readonly onEnd: (run: LiveRun) => void;
@@ -149,8 +151,23 @@ export class InstructionRunner implements InstructionSink {
   };
 
   #evaluate(run: LiveRun, instruction: EvaluateCondition): void {
-    const command = evaluateCondition(run, instruction);
-    if (command !== undefined) this.#parts.submit(run, command);
+    const { outputs, submit } = this.#parts;
+    const record = (command: RunCommand | undefined): void => {
+      if (command !== undefined) submit(run, command);
+    };
+    // While the store was asked, the run may have been moved to another version, or have been read again.
+    const isOfNow = (): boolean => instructionNow(run, instruction) !== undefined;
+    const large = outputs.for(run, instruction.scope, instruction.index);
+    if (large instanceof Promise)
+      large.then(
+        (loaded) => {
+          if (isOfNow()) record(evaluateCondition(run, instruction, loaded));
+        },
+        (thrown: unknown) => {
+          if (isOfNow()) record(unaskedCondition(run, instruction, thrown));
+        },
+      );
+    else record(evaluateCondition(run, instruction, large));
   }
 
   /** Whether bodies that were prepared wait to be started. */

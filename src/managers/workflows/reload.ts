@@ -29,12 +29,12 @@ import type { PersistenceManager } from '../persistence/persistence-manager.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
-import { takeBack } from './attempt.ts';
 import type { AttemptManager } from './attempt-manager.ts';
 import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
 import { cutOffIn, deadLetter, isTooMany, restartOf } from './restarts.ts';
 import type { RunLoop } from './run-loop.ts';
 import { moveTicket, placeNow } from './run-move.ts';
+import { takeBack } from './taken-values.ts';
 
 /** Appends and reads in a row that may fail before a run is given up on. */
 export const STORE_FAILURES_MAX = 6;

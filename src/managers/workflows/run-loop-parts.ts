@@ -12,6 +12,7 @@ import type { PersistenceManager } from '../persistence/persistence-manager.ts';
 import type { Waiter } from '../resources/need-group.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import type { AttemptManager } from './attempt-manager.ts';
+import type { LargeOutputs } from './large-outputs.ts';
 import type { LiveRun, LostAppend } from './live-run.ts';
 
 /** Whoever tells of events; the loop does not know who listens. */
@@ -30,6 +31,7 @@ export interface RunLoopParts {
   readonly persistence: PersistenceManager;
   readonly scheduler: TaskScheduler;
   readonly attempts: AttemptManager;
+  readonly outputs: LargeOutputs;
   readonly hub: Publisher;
   /** Told of somebody other than a task for whom the ledger has taken everything. */
   readonly grantOther: (waiter: Waiter) => void;

@@ -1,0 +1,152 @@
+/**
+ * Keeps large outputs out of the log: they are written beside it, and read again for the tasks and hosts that want them.
+ *
+ * Owns: a cache of large values, bounded in bytes. Who may call it: the attempt manager, the instruction runner, the
+ * facade.
+ *
+ * LO1  What stands for a value is handed in only once the value is durable.
+ * LO2  A value that could not be kept beside the log goes into the log: the work of a task is not lost to that.
+ * LO3  Virtual time does not pass while the store is asked.
+ * LO4  With a store that keeps no blobs it costs a task nothing.
+ */
+import { Reference } from '../../base/reference.ts';
+import type { ScopeState } from '../../machine/state.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Blobs } from '../persistence/blobs.ts';
+import type { LiveRun } from './live-run.ts';
+import { sizeOfTaken, takeBack } from './taken-values.ts';
+
+/** Large values by the ids of their references. */
+export type LargeValues = ReadonlyMap<string, unknown>;
+
+/** What it is made of. */
+export interface LargeOutputsParts {
+  readonly blobs: Blobs;
+  readonly clock: Pick<Clock, 'hold'>;
+  readonly logger: Logger;
+  /** What is larger than so many bytes, by the estimate of the guard, is kept beside the log. */
+  readonly inlineLimit: number;
+}
+
+/** So many bytes of large values stay in memory after they were last used. */
+export const LARGE_CACHE_BYTES = 64 * 1024 * 1024;
+
+export class LargeOutputs {
+  readonly #parts: LargeOutputsParts;
+  readonly #isOn: boolean;
+  /** By id, the one that was used last at the end. */
+  readonly #cache = new Map<string, { readonly value: unknown; readonly bytes: number }>();
+  #cached = 0;
+
+  constructor(parts: LargeOutputsParts) {
+    this.#parts = parts;
+    this.#isOn = parts.blobs.areKept;
+  }
+
+  /** Whether a value that was taken in is to be kept beside the log. */
+  isLarge(value: unknown): boolean {
+    return this.#isOn && sizeOfTaken(value) > this.#parts.inlineLimit;
+  }
+
+  /** Keeps a large value; what stands for it in the log, or the value itself when it could not be kept. Never rejects. */
+  async keep(run: LiveRun, value: unknown): Promise<unknown> {
+    const { blobs, clock, logger } = this.#parts;
+    const letGo = clock.hold();
+    try {
+      const reference = await blobs.save(run.runId, value);
+      this.#remember(reference, value);
+      return reference;
+    } catch (error) {
+      logger.warn(
+        { runId: run.runId, error },
+        'a large output could not be kept beside the log; it goes into it',
+      );
+      return value;
+    } finally {
+      letGo();
+    }
+  }
+
+  /** The large outputs that a task depends on: nothing if there are none, at once if they are all in memory. */
+  for(run: LiveRun, scope: ScopeState, index: number): undefined | LargeValues | Promise<LargeValues> {
+    if (!this.#isOn) return undefined;
+    const { plan, outputs } = scope;
+    let wanted: Reference[] | undefined;
+    const end = plan.dependencyStart[index + 1] as number;
+    for (let e = plan.dependencyStart[index] as number; e < end; e++) {
+      const output = outputs[plan.dependencies[e] as number];
+      if (typeof output !== 'object' || !Reference.is(output)) continue;
+      wanted ??= [];
+      wanted.push(output);
+    }
+    return wanted === undefined ? undefined : this.#values(run.runId, wanted);
+  }
+
+  /** The same for the outputs that the result of a run has. */
+  listed(run: LiveRun): undefined | LargeValues | Promise<LargeValues> {
+    if (!this.#isOn) return undefined;
+    const { outputs, plan } = run.state.scopes[0] as ScopeState;
+    const wanted: Reference[] = [];
+    for (let i = 0; i < plan.listed; i++) {
+      const output = outputs[i];
+      if (typeof output === 'object' && Reference.is(output)) wanted.push(output);
+    }
+    return wanted.length === 0 ? undefined : this.#values(run.runId, wanted);
+  }
+
+  #values(runId: string, wanted: readonly Reference[]): LargeValues | Promise<LargeValues> {
+    const values = new Map<string, unknown>();
+    const missing: Reference[] = [];
+    for (const reference of wanted) {
+      const known = this.#cache.get(reference.id);
+      if (known === undefined) {
+        missing.push(reference);
+        continue;
+      }
+      this.#cache.delete(reference.id);
+      this.#cache.set(reference.id, known);
+      values.set(reference.id, known.value);
+    }
+    return missing.length === 0 ? values : this.#load(runId, missing, values);
+  }
+
+  async #load(
+    runId: string,
+    missing: readonly Reference[],
+    values: Map<string, unknown>,
+  ): Promise<LargeValues> {
+    const letGo = this.#parts.clock.hold();
+    try {
+      // One after the other: each may be as large as a value can be.
+      for (const reference of missing) {
+        if (values.has(reference.id)) continue;
+        const loaded = await this.#parts.blobs.load(runId, reference);
+        const value = takeBack(loaded, `large output ${reference.id} `);
+        this.#remember(reference, value);
+        values.set(reference.id, value);
+      }
+      return values;
+    } finally {
+      letGo();
+    }
+  }
+
+  #remember({ id, bytes }: Reference, value: unknown): void {
+    if (this.#cache.has(id) || bytes > LARGE_CACHE_BYTES) return;
+    this.#cache.set(id, { value, bytes });
+    this.#cached += bytes;
+    for (const [oldest, { bytes: freed }] of this.#cache) {
+      if (this.#cached <= LARGE_CACHE_BYTES) return;
+      this.#cache.delete(oldest);
+      this.#cached -= freed;
+    }
+  }
+}
+
+/** The value that an output is or stands for. */
+export function largeOr(output: unknown, large: LargeValues | undefined): unknown {
+  return large !== undefined && typeof output === 'object' && Reference.is(output)
+    ? large.get(output.id)
+    : output;
+}
