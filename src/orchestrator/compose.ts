@@ -5,18 +5,16 @@ import { silentLogger } from '../adapters/system/silent-logger.ts';
 import { SystemClock } from '../adapters/system/system-clock.ts';
 import { SystemTurn } from '../adapters/system/system-turn.ts';
 import type { RunCommand } from '../machine/commands.ts';
-import { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
-import type { ConcurrencyParts } from '../managers/concurrency/concurrency-parts.ts';
+import type { ConcurrencyController } from '../managers/concurrency/concurrency-controller.ts';
 import { EventHub } from '../managers/monitoring/event-hub.ts';
+import { AutoCheckpoints } from '../managers/persistence/auto-checkpoints.ts';
 import { PersistenceManager } from '../managers/persistence/persistence-manager.ts';
-import { Claims } from '../managers/resources/claims.ts';
-import { Holders } from '../managers/resources/holders.ts';
+import type { Claims } from '../managers/resources/claims.ts';
+import type { Holders } from '../managers/resources/holders.ts';
 import type { Ledger } from '../managers/resources/ledger.ts';
-import { ResourceManager } from '../managers/resources/resource-manager.ts';
-import { NeedsBook } from '../managers/scheduling/needs-book.ts';
-import { orderOf } from '../managers/scheduling/policy.ts';
-import { TaskScheduler } from '../managers/scheduling/task-scheduler.ts';
-import type { Ticket } from '../managers/scheduling/ticket.ts';
+import type { ResourceManager } from '../managers/resources/resource-manager.ts';
+import type { NeedsBook } from '../managers/scheduling/needs-book.ts';
+import type { TaskScheduler } from '../managers/scheduling/task-scheduler.ts';
 import { Timers } from '../managers/scheduling/timers.ts';
 import { AttemptManager } from '../managers/workflows/attempt-manager.ts';
 import { attemptServices } from '../managers/workflows/attempt-services.ts';
@@ -37,29 +35,17 @@ import type { Executor } from '../ports/executor.ts';
 import type { IdSource } from '../ports/id-source.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
-import { applyPriorities } from './apply-priorities.ts';
+import { composeScheduling, type Scheduling } from './compose-scheduling.ts';
 import { guardLogger } from './guard-logger.ts';
 import { importerHere } from './import-here.ts';
-import { ledgerOf } from './ledger-of.ts';
 import type { CheckedOptions } from './options.ts';
 import { LazyWorkers, RoutedExecutor, type WorkerPart } from './route-executor.ts';
-import { runTable } from './run-table.ts';
 
 /** Everything an orchestrator is made of, joined. */
-export interface Composition {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly idSource: IdSource;
-  readonly executor: Executor;
-  readonly workers: LazyWorkers;
-  readonly random: Random;
-  readonly timers: Timers;
-  readonly hub: EventHub;
-  readonly persistence: PersistenceManager;
+export interface Composition extends Omit<Foundation, 'epoch'> {
   readonly workflows: WorkflowManager;
   /** What numbers of versions mean in a store that outlives this process. */
   readonly definitions: Definitions | undefined;
-  readonly handlers: Handlers;
   readonly scheduler: TaskScheduler;
   readonly ledger: Ledger;
   readonly claims: Claims;
@@ -69,31 +55,8 @@ export interface Composition {
   readonly holders: Holders;
   readonly needs: NeedsBook;
   readonly attempts: AttemptManager;
-  /** Those that are kept beside the log. */
-  readonly outputs: LargeOutputs;
-  readonly directory: RunDirectory;
   readonly reloader: Reloader;
   readonly loop: RunLoop;
-}
-
-/** What needs nobody else. */
-interface Foundation
-  extends Pick<
-    Composition,
-    | 'clock'
-    | 'logger'
-    | 'idSource'
-    | 'executor'
-    | 'workers'
-    | 'timers'
-    | 'hub'
-    | 'persistence'
-    | 'outputs'
-    | 'handlers'
-    | 'directory'
-  > {
-  readonly random: Random;
-  readonly epoch: number;
 }
 
 /**
@@ -118,6 +81,26 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
   return { ...foundation, ...scheduling, ...running, workflows, definitions };
 }
 
+/** What needs nobody else. */
+interface Foundation {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly idSource: IdSource;
+  readonly random: Random;
+  readonly executor: Executor;
+  readonly workers: LazyWorkers;
+  readonly timers: Timers;
+  readonly hub: EventHub;
+  readonly persistence: PersistenceManager;
+  /** Those that are kept beside the log. */
+  readonly outputs: LargeOutputs;
+  readonly handlers: Handlers;
+  readonly directory: RunDirectory;
+  /** That of the claim on the store. */
+  readonly epoch: number;
+}
+
+/** @throws OrchestratorError `STORE_OWNED` and what the store throws */
 async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   const clock = options.clock ?? new SystemClock();
   const logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
@@ -189,6 +172,7 @@ function composeRunning(
     post: (envelope) => loop.post(envelope),
     wake,
   });
+  const checkpoints = checkpointsOf(options, { clock, logger, persistence });
   const reloader = new Reloader({
     clock,
     persistence,
@@ -209,114 +193,26 @@ function composeRunning(
     attempts,
     outputs,
     hub,
+    onDurable: checkpoints === undefined ? undefined : (run) => checkpoints.onDurable(run),
     grantOther: (waiter) => claims.granted(waiter),
     onEnd: (run) => endRun(run, directory),
-    onLost: (run, lost, error) => reloader.afterFailure(run, lost, error),
+    onLost: (run, lost, error) => {
+      checkpoints?.forget(run);
+      reloader.afterFailure(run, lost, error);
+    },
   });
   return { attempts, reloader, loop };
 }
 
-interface SchedulingContext {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly epoch: number;
-  readonly wake: (late?: boolean) => void;
-  readonly logger: Logger;
-  readonly directory: RunDirectory;
-  readonly loop: () => RunLoop;
-}
-
-interface Scheduling {
-  readonly ledger: Ledger;
-  readonly scheduler: TaskScheduler;
-  readonly resources: ResourceManager;
-  readonly concurrency: ConcurrencyController;
-  readonly claims: Claims;
-  readonly holders: Holders;
-  readonly needs: NeedsBook;
-}
-
-/** The one ledger, and the three managers that share it. */
-function composeScheduling(
-  options: CheckedOptions,
-  { clock, timers, epoch, wake, logger, directory, loop }: SchedulingContext,
-): Scheduling {
-  const ledger = ledgerOf(options.resources);
-  const needs = new NeedsBook(ledger, options.concurrency, options.agents);
-  const complain = (error: Error): void =>
-    logger.error({ error: error.message }, 'a comparator or listener of the task scheduler is at fault');
-  const holders = new Holders({
-    tickets: () => liveTickets(directory, scheduler),
-    claims: () => claims.records(),
-  });
-  const scheduler: TaskScheduler = new TaskScheduler({
-    ledger,
-    needs,
-    timers,
-    policy: options.policy,
-    epoch,
-    wake,
-    complain,
-    holders,
-    asked: () => claims.asked,
-    runs: runTable({ directory, loop, scheduler: () => scheduler }),
-    nextSubmission: () => directory.nextSubmission(),
-    onTurn: (watcher) => loop().onTurn(watcher),
-  });
-  const setTimer = (delayMs: number, callback: () => void): (() => void) => {
-    const timer = timers.set(delayMs, callback);
-    return () => timers.stop(timer);
-  };
-  const claims: Claims = new Claims({
-    ledger,
-    nextOrder: () => orderOf(directory.nextSubmission(), 0),
-    nextToken: () => scheduler.nextToken(),
-    setTimer,
-    wake,
-  });
-  return {
-    ledger,
-    scheduler,
-    claims,
-    holders,
-    needs,
-    resources: new ResourceManager({
-      ledger,
-      claims,
-      wake,
-      holders,
-      monotonic: () => timers.monotonic(),
-      onTurn: (watcher) => loop().onTurn(watcher),
-      globalRow: needs.global,
-      agentRows: (agent) => needs.agentRows(agent),
-      hold: () => clock.hold(),
-      applyPriorities: (order) => applyPriorities(order, directory, scheduler),
-    }),
-    concurrency: new ConcurrencyController({
-      nextOrder: () => orderOf(directory.nextSubmission(), 0),
-      needsBeside: (task, at) =>
-        needs.needsOf(task, [{ row: needs.global, amount: 1 }], at).filter(({ row }) => row.kind !== 'lock'),
-      ...{ ledger, claims, global: needs.global, wake, setTimer, ...deadlocksTo(logger, options.deadlocks) },
-      now: () => clock.now(),
-      tickets: () => liveTickets(directory, scheduler),
-    }),
-  };
-}
-
-/** The logger is told of each deadlock, broken or not. */
-function deadlocksTo(
-  logger: Logger,
-  deadlocks: 'resolve' | 'report',
-): Pick<ConcurrencyParts, 'deadlocks' | 'onDeadlock'> {
-  const onDeadlock = (deadlock: object): void =>
-    logger.warn({ ...deadlock }, 'a deadlock of locks was found');
-  return { deadlocks, onDeadlock };
-}
-
-/** The tickets of all runs, and of the tasks that the host has scheduled by itself. */
-function* liveTickets(directory: RunDirectory, scheduler: TaskScheduler): IterableIterator<Ticket> {
-  for (const run of directory.all()) yield* run.tickets();
-  yield* scheduler.hostTickets();
+/** Those that are kept by themselves; nothing where they are not. */
+function checkpointsOf(
+  { checkpointEvery }: CheckedOptions,
+  { clock, logger, persistence }: Pick<Foundation, 'clock' | 'logger' | 'persistence'>,
+): AutoCheckpoints | undefined {
+  const { checkpoints, isDurable } = persistence;
+  if (checkpointEvery === undefined || !isDurable || !checkpoints.areKept) return undefined;
+  const save = checkpoints.saveLatest.bind(checkpoints);
+  return new AutoCheckpoints({ clock, logger, save, everyEvents: checkpointEvery });
 }
 
 function endRun(run: LiveRun, directory: RunDirectory): void {

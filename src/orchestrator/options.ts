@@ -59,6 +59,11 @@ export interface OrchestratorOptions {
    * for whoever wants them: 1,024 to 67,108,864. Default 262,144.
    */
   readonly inlineLimit?: number | undefined;
+  /**
+   * When checkpoints of runs are kept by themselves, in a store that outlives the process and can keep them: when a log has
+   * grown by so many events (100 to 1,000,000; default 1,000) and by eight for each task. `false`: never.
+   */
+  readonly checkpoints?: false | { readonly everyEvents?: number | undefined } | undefined;
   /** Resources by name. */
   readonly resources?: Readonly<Record<string, ResourceOptions>> | undefined;
   /** Agents by name; one that is not named here has no limits. */
@@ -112,6 +117,8 @@ export interface CheckedOptions {
   readonly modules: readonly WorkerModule[];
   readonly store: EventStore | undefined;
   readonly inlineLimit: number;
+  /** `undefined`: never. */
+  readonly checkpointEvery: number | undefined;
   readonly resources: readonly ResourceSpec[];
   readonly agents: ReadonlyMap<string, AgentLimits>;
   readonly concurrency: number | undefined;
@@ -141,6 +148,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'handlers',
   'store',
   'inlineLimit',
+  'checkpoints',
   'resources',
   'agents',
   'concurrency',
@@ -159,6 +167,9 @@ const KEYS: ReadonlySet<string> = new Set([
   'executor',
   'trace',
 ]);
+
+const CHECKPOINT_KEYS: ReadonlySet<string> = new Set(['everyEvents']);
+const CHECKPOINT_EVERY = 1_000;
 
 const ERROR_KEYS: ReadonlySet<string> = new Set(['records']);
 
@@ -179,6 +190,7 @@ function readOptions(given: unknown, at: string): CheckedOptions {
       options.inlineLimit === undefined
         ? 262_144
         : checkInteger(options.inlineLimit, `${at}/inlineLimit`, SIZE_OF_INTEREST, GUARD_BYTES),
+    checkpointEvery: readCheckpoints(options.checkpoints, `${at}/checkpoints`),
     resources: checkResources(options.resources, `${at}/resources`),
     agents: checkAgents(options.agents, `${at}/agents`),
     concurrency:
@@ -278,6 +290,17 @@ function readMonitoring(value: unknown, at: string): MonitoringOptions | undefin
   const options = value === true ? {} : (value as MonitoringOptions);
   checkMonitoring(options, at);
   return { ...options };
+}
+
+function readCheckpoints(value: unknown, at: string): number | undefined {
+  if (value === false) return undefined;
+  if (value === undefined) return CHECKPOINT_EVERY;
+  const options = checkRecord(value, at, 'false or { everyEvents }');
+  checkKeys(options, CHECKPOINT_KEYS, at);
+  const { everyEvents } = options;
+  return everyEvents === undefined
+    ? CHECKPOINT_EVERY
+    : checkInteger(everyEvents, `${at}/everyEvents`, 100, 1_000_000);
 }
 
 function readErrorRecords(value: unknown, at: string): number {

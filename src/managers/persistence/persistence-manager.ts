@@ -58,7 +58,8 @@ export class PersistenceManager {
   readonly #store: EventStore;
   readonly #owner: string;
   readonly #history: RunHistory;
-  readonly #checkpoints: Checkpoints;
+  /** @internal The checkpoints in the store. */
+  readonly checkpoints: Checkpoints;
   readonly #states: RunStates;
   /** @internal What is too large for the log. */
   readonly blobs: Blobs;
@@ -85,18 +86,18 @@ export class PersistenceManager {
       readPage: (runId, fromSeq, limit) => this.readPage(runId, fromSeq, limit),
       streamOf,
     };
-    this.#checkpoints = new Checkpoints(access);
+    this.checkpoints = new Checkpoints(access);
     this.blobs = new Blobs(access);
     this.#history = new RunHistory(
       access,
-      this.#checkpoints,
+      this.checkpoints,
       () => this.#context?.logger,
       (workflowId, version) => this.#context?.planIfKnown?.(workflowId, version),
     );
     this.#states = new RunStates({
       access,
       history: this.#history,
-      checkpoints: this.#checkpoints,
+      checkpoints: this.checkpoints,
       blobs: this.blobs,
       context: () => this.#context,
       append: (runId, events) => this.append([this.appendOf(streamOf(runId), events, factsOfLog(events))]),
@@ -186,7 +187,7 @@ export class PersistenceManager {
 
   /** The checkpoints of a run, by `seq`; none when the store keeps none. */
   listCheckpoints(runId: string): Promise<readonly Checkpoint[]> {
-    return this.#checkpoints.list(runId);
+    return this.checkpoints.list(runId);
   }
 
   /**
@@ -194,7 +195,7 @@ export class PersistenceManager {
    * @throws OrchestratorError `OPTION_INVALID` (no text), `CHECKPOINT_UNSUPPORTED`, `ORCHESTRATOR_CLOSED`, `STORE_UNAVAILABLE`
    */
   removeCheckpoint(id: string): Promise<boolean> {
-    return this.#checkpoints.remove(id);
+    return this.checkpoints.remove(id);
   }
 
   /**

@@ -33,6 +33,8 @@ export interface FoldOptions {
 export interface Folded {
   readonly state: RunState;
   readonly last: RunEvent | undefined;
+  /** The last event that came out of a checkpoint; 0 when none did. */
+  readonly checkpointSeq: number;
 }
 
 export class RunHistory {
@@ -116,13 +118,14 @@ export class RunHistory {
     { toSeq = Number.MAX_SAFE_INTEGER, guard }: FoldOptions,
   ): Promise<Folded> {
     let last = before;
-    if (state.seq >= toSeq) return { state, last };
+    const checkpointSeq = state.seq;
+    if (state.seq >= toSeq) return { state, last, checkpointSeq };
     await this.visit(state.runId, state.seq + 1, (event) => {
       last = guard === undefined ? event : guarded(event, guard);
       evolve(state, last);
       return state.seq < toSeq;
     });
-    return { state, last };
+    return { state, last, checkpointSeq };
   }
 }
 

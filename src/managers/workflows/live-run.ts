@@ -81,6 +81,8 @@ export class LiveRun implements ScheduledRun {
   toldStatus: RunStatus | undefined;
   /** The last `seq` that is durable. */
   durableSeq = 0;
+  /** The last `seq` that was folded into a checkpoint of the run that was kept by itself. */
+  checkpointSeq = 0;
   /** The group in which its events gather, how many they are, and its place among the runs of the group. */
   group: object | undefined;
   gathered = 0;

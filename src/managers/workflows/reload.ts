@@ -26,6 +26,7 @@ import { OrchestratorError } from '../../model/errors.ts';
 import { isRunFinished } from '../../model/status.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { PersistenceManager } from '../persistence/persistence-manager.ts';
+import type { Folded } from '../persistence/run-history.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
@@ -99,11 +100,11 @@ export class Reloader {
    */
   async recover(run: LiveRun, madeHere = 0): Promise<void> {
     this.#begin(run);
-    let state: RunState;
+    let folded: Folded;
     // A store is real: virtual time must not pass while it is read.
     const letGo = this.#parts.clock.hold();
     try {
-      ({ state } = await this.#parts.persistence.foldRun(run.runId, run.plan, { guard: takeBack }));
+      folded = await this.#parts.persistence.foldRun(run.runId, run.plan, { guard: takeBack });
       // What was under way here a moment ago would pass for what a dead process has left.
       if (!this.#parts.mayTakeUp()) throw closing(run);
     } catch (error) {
@@ -112,7 +113,9 @@ export class Reloader {
     } finally {
       letGo();
     }
+    const { state } = folded;
     run.durableSeq = state.seq;
+    run.checkpointSeq = folded.checkpointSeq;
     if (state.seq !== madeHere) run.cutOff = cutOffIn(state);
     run.whenRead = undefined;
     this.#goOn(run, state, []);

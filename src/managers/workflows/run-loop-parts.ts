@@ -35,6 +35,8 @@ export interface RunLoopParts {
   readonly hub: Publisher;
   /** Told of somebody other than a task for whom the ledger has taken everything. */
   readonly grantOther: (waiter: Waiter) => void;
+  /** Told of each run of which more has become durable, if somebody wants to know. */
+  readonly onDurable?: ((run: LiveRun) => void) | undefined;
   /** Told when the end of a run is durable. */
   readonly onEnd: (run: LiveRun) => void;
   /** Told when what a run had decided could not be made durable. */

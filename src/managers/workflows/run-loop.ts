@@ -41,6 +41,10 @@ export class RunLoop {
   readonly #drain = (): void => this.#context.runInAsyncScope(this.#run, this);
   readonly #startTask = (ticket: Ticket): void => this.#start(ticket);
   readonly #publish = (event: RunEvent): void => this.#parts.hub.publish(event);
+  readonly #tell = (run: LiveRun): void => {
+    run.notifyReaders();
+    this.#parts.onDurable?.(run);
+  };
   readonly #inbox = new Inbox();
   readonly #isDue = (): boolean => this.#parts.turn.isDue();
   readonly #decideOne = (envelope: Envelope): void => this.#decide(envelope);
@@ -295,7 +299,7 @@ export class RunLoop {
   #conclude(group: CommitGroup): void {
     group.eachEvent(markDurable);
     if (this.#parts.hub.isListening) group.eachEvent(this.#publish);
-    group.eachRun(notify);
+    group.eachRun(this.#tell);
     group.eachEnvelope(acknowledge);
     this.#perform(group);
   }
@@ -333,10 +337,6 @@ const NO_EVENTS: readonly RunEvent[] = [];
 function markDurable(event: RunEvent, run: LiveRun): void {
   run.durableSeq = event.seq;
   run.failedAppends = 0;
-}
-
-function notify(run: LiveRun): void {
-  run.notifyReaders();
 }
 
 function acknowledge(envelope: Envelope): void {
