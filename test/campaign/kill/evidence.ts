@@ -13,6 +13,11 @@ import type { LedgerLine, Line } from './protocol.ts';
 
 type State = Extract<Line, { readonly type: 'state' }>;
 
+/** What a listener is told of the output of a task. */
+function toldOf({ output, large }: State['tasks'][number]): unknown {
+  return large === undefined ? output : { large };
+}
+
 export class Evidence {
   /** By run and path: the output, and the process that was told of it. */
   readonly #tasks = new Map<string, { readonly output: unknown; readonly process: number }>();
@@ -52,7 +57,7 @@ export class Evidence {
     for (const [name, { output }] of this.#tasks) {
       const task = tasks.get(name);
       this.#must(
-        task?.status === 'completed' && isDeepStrictEqual(task.output, output),
+        task?.status === 'completed' && isDeepStrictEqual(toldOf(task), output),
         `${name} was acknowledged as ${JSON.stringify(output)}; there is ${JSON.stringify(task)}`,
       );
     }

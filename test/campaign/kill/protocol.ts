@@ -29,7 +29,7 @@ export type Line =
   /** It is about to die here. */
   | { readonly type: 'dies'; readonly phase: Phase }
   | { readonly type: 'open'; readonly recovered: number }
-  /** The completion of a task was told to a listener, and so is durable. */
+  /** The completion of a task was told to a listener, and so is durable; of a large output, `{ large: id }`. */
   | { readonly type: 'task'; readonly run: string; readonly path: string; readonly output: unknown }
   | { readonly type: 'run'; readonly run: string; readonly status: string }
   | { readonly type: 'key'; readonly run: string; readonly key: string }
@@ -43,6 +43,8 @@ export type Line =
         readonly path: string;
         readonly status: string;
         readonly output?: unknown;
+        /** The id of the reference, when the output is kept beside the log. */
+        readonly large?: string | undefined;
       }[];
     }
   | { readonly type: 'notice'; readonly what: string };
