@@ -80,7 +80,8 @@ export class RunHistory {
           guard,
           planOf: this.#planOf,
         });
-        return await this.#foldTail(state, upcast(last), options);
+        // The one that is kept by itself may have been replaced by a newer one since they were listed.
+        if (state.seq <= toSeq) return await this.#foldTail(state, upcast(last), options);
       } catch (error) {
         this.warn({ runId, checkpointId: id, error });
       }

@@ -23,6 +23,9 @@ const USAGE = `npm run campaign:soak -- [options]
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 
+/** So long after its time a process may take to end. */
+const LATE_MS_MAX = 60_000;
+
 interface Life {
   readonly samples: readonly Sample[];
   readonly wrong: readonly string[];
@@ -43,7 +46,18 @@ function live(orders: SoakOrders): Promise<Life> {
         if (samples.length % 20 === 0) console.log(`  ${describe(line)}`);
       } else if (line.type === 'wrong' && wrong.push(line.what) <= 10) console.log(`  WRONG: ${line.what}`);
     });
-    child.on('close', (code) => resolve({ samples, wrong, code }));
+    // What keeps it alive when all is done is a fault by itself.
+    const late = setTimeout(
+      () => {
+        wrong.push('the process does not end');
+        child.kill('SIGKILL');
+      },
+      orders.seconds * 1_000 + LATE_MS_MAX,
+    );
+    child.on('close', (code) => {
+      clearTimeout(late);
+      resolve({ samples, wrong, code });
+    });
   });
 }
 
