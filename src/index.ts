@@ -196,6 +196,8 @@ export type { OrchestratorOptions } from './orchestrator/options.ts';
 // Running
 export { Orchestrator } from './orchestrator/orchestrator.ts';
 export type { ForkOptions, PersistedState, PersistOptions } from './orchestrator/persist-state.ts';
+export type { PruneOptions, RetentionOptions } from './orchestrator/prune-options.ts';
+export type { PrunedRuns } from './orchestrator/prune-runs.ts';
 export type { LeftRun, LostRun, RecoveredState } from './orchestrator/recover-runs.ts';
 export type { RerunOptions } from './orchestrator/rerun-run.ts';
 export type { EventsOptions } from './orchestrator/run-events.ts';

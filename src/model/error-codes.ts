@@ -123,6 +123,10 @@ export const ERROR_CODES = {
     'Another run was started under this key: of another workflow, or with another input.',
     'Use a key of its own for each thing that is to be done once.',
   ),
+  RUN_PRUNED: entry(
+    'The run that was started under this key has ended and was removed.',
+    'Nothing, if it was to be done once; else use another key.',
+  ),
   RUN_FAILED: entry(
     'The run ended with at least one failed task.',
     'See `details.failures`; `details.outputs` has what succeeded.',

@@ -22,7 +22,10 @@ import {
   type PersistOptions,
   persistState,
 } from './persist-state.ts';
+import { checkPrune } from './prune-options.ts';
+import { type PrunedRuns, pruneRuns } from './prune-runs.ts';
 import { type RecoveredState, recoverRuns } from './recover-runs.ts';
+import { Retention } from './retention.ts';
 import { RunStarter } from './run-starter.ts';
 import { checkGrace, shutDown } from './shut-down.ts';
 
@@ -48,6 +51,8 @@ export class Engine {
     this.starter = new RunStarter(parts, () => this.checkOpen());
     this.observers = new Observers(parts);
     connectPersistence(parts);
+    const retention = options.retention === undefined ? undefined : new Retention(parts, options.retention);
+    if (retention !== undefined) parts.directory.onEnded = () => retention.onEnded();
     parts.workflows.connect((workflowId, version) => moveRuns(parts, workflowId, version));
   }
 
@@ -92,6 +97,11 @@ export class Engine {
 
   listRuns(options: unknown): Promise<readonly RunInfo[]> {
     return listRuns(this.parts, options);
+  }
+
+  async pruneRuns(options: unknown): Promise<PrunedRuns> {
+    this.checkOpen();
+    return pruneRuns(this.parts, checkPrune(options, 'pruneRuns'));
   }
 
   async persistState(options: PersistOptions): Promise<PersistedState> {

@@ -1,18 +1,10 @@
 import type { RunAttributes } from '../machine/events.ts';
 import { RUN_STREAM_PREFIX, streamOf } from '../managers/persistence/persistence-manager.ts';
-import { ENDED, UNFINISHED } from '../managers/persistence/run-facts.ts';
-import {
-  checkChoice,
-  checkInteger,
-  checkKeys,
-  checkRecord,
-  checkText,
-  copyList,
-  reading,
-} from '../model/checks.ts';
+import { checkInteger, checkKeys, checkRecord, checkText, reading } from '../model/checks.ts';
 import { checkId } from '../model/ids.ts';
 import { isRunFinished, type RunStatus } from '../model/status.ts';
 import type { ListRequest, StreamInfo } from '../ports/event-store.ts';
+import { checkStatuses, STATUSES } from './check-statuses.ts';
 import type { Composition } from './compose.ts';
 import { checkAttributes } from './run-attributes.ts';
 
@@ -54,8 +46,6 @@ export interface RunInfo {
 /** The longest id of a run that is looked for, in UTF-16 code units. */
 const RUN_ID_LENGTH_MAX = 1_024;
 
-const STATUSES: readonly RunStatus[] = [...UNFINISHED, ...ENDED];
-
 const KEYS: ReadonlySet<string> = new Set([
   'workflowId',
   'status',
@@ -87,18 +77,6 @@ function readOptions(given: unknown, at: string): Omit<ListRequest, 'prefix'> {
     limit: limit === undefined ? 100 : checkInteger(limit, `${at}/limit`, 1, 1_000),
     after: after === undefined ? undefined : streamOf(checkText(after, `${at}/after`, RUN_ID_LENGTH_MAX)),
   };
-}
-
-/** Statuses of runs, as one or as a list. @throws OrchestratorError `OPTION_INVALID` */
-export function checkStatuses(
-  value: unknown,
-  at: string,
-  allowed: readonly RunStatus[] = STATUSES,
-): readonly RunStatus[] {
-  if (!Array.isArray(value)) return [checkChoice(value, at, allowed)];
-  return copyList(value, at, STATUSES.length, 'statuses').map((one, i) =>
-    checkChoice(one, `${at}/${i}`, allowed),
-  );
 }
 
 /** A time, if one is given. @throws OrchestratorError `OPTION_INVALID` */

@@ -42,6 +42,7 @@ import {
   type ResourceOptions,
   type ResourceSpec,
 } from './limit-options.ts';
+import { type CheckedRetention, checkRetention, type RetentionOptions } from './prune-options.ts';
 
 /** What an orchestrator is opened with. Everything has a default. */
 export interface OrchestratorOptions {
@@ -81,6 +82,11 @@ export interface OrchestratorOptions {
    * 1,000. Once more fails it with `TASK_DEAD_LETTER`. Default 10.
    */
   readonly maxRestarts?: number | undefined;
+  /**
+   * Removes ended runs from the store by itself, as `pruneRuns` does: `{ olderThan, keepLast, limit, every }`. Default: never;
+   * a store in memory keeps what is kept by `retainRuns`.
+   */
+  readonly retention?: RetentionOptions | undefined;
   /** How many ended runs stay readable: 0 to 1,000,000. Default 100. */
   readonly retainRuns?: number | undefined;
   /** Told of every event. */
@@ -126,6 +132,7 @@ export interface CheckedOptions {
   readonly deadlocks: 'resolve' | 'report';
   readonly cancelGraceMs: number;
   readonly maxRestarts: number;
+  readonly retention: CheckedRetention | undefined;
   readonly retainRuns: number;
   readonly monitors: readonly Monitor[];
   readonly monitoring: MonitoringOptions | undefined;
@@ -156,6 +163,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'deadlocks',
   'cancelGrace',
   'maxRestarts',
+  'retention',
   'retainRuns',
   'monitors',
   'monitoring',
@@ -208,6 +216,7 @@ function readOptions(given: unknown, at: string): CheckedOptions {
       options.maxRestarts === undefined
         ? 10
         : checkInteger(options.maxRestarts, `${at}/maxRestarts`, 0, MAX_RESTARTS_MAX),
+    retention: checkRetention(options.retention, `${at}/retention`),
     retainRuns:
       options.retainRuns === undefined
         ? 100

@@ -21,6 +21,8 @@ import type { Engine } from './engine.ts';
 import type { ListRunsOptions, RunInfo } from './list-runs.ts';
 import type { OrchestratorOptions } from './options.ts';
 import type { PersistedState, PersistOptions } from './persist-state.ts';
+import type { PruneOptions } from './prune-options.ts';
+import type { PrunedRuns } from './prune-runs.ts';
 import type { RecoveredState } from './recover-runs.ts';
 import type { Run } from './run-handle.ts';
 import type { CloseOptions } from './shut-down.ts';
@@ -176,6 +178,19 @@ export class Orchestrator {
    */
   async listRuns(options: ListRunsOptions = {}): Promise<readonly RunInfo[]> {
     return this.#engine.listRuns(options);
+  }
+
+  /**
+   * Removes ended runs from the store, with their checkpoints and large outputs. Kept are runs that go on, runs of which
+   * somebody asked for a checkpoint, and runs that this process knows (`retainRuns`). Of a run that was started under a key so
+   * much is left that the key starts no other one.
+   *
+   * @param options - at least one of `olderThan` and `keepLast`
+   * @returns how many were removed, and why others were kept
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `WAIT_ABORTED`, and what the store throws
+   */
+  async pruneRuns(options: PruneOptions): Promise<PrunedRuns> {
+    return this.#engine.pruneRuns(options);
   }
 
   /** All runs that this process knows, in the order of their start. */

@@ -123,13 +123,13 @@ export async function forkRun(parts: Composition, run: LiveRun, given: ForkOptio
     checkKeys(record, new Set(['at', 'input']), 'fork');
     return record as ForkOptions;
   });
-  const { persistence, workflows, directory } = parts;
+  const { persistence, workflows } = parts;
   const { workflow } = workflows.get(run.plan.workflowId, run.state.workflowVersion);
   const input = 'input' in options ? { input: await checkInput(workflow, options.input) } : {};
   const { at = run.durableSeq } = options;
   if (typeof at === 'number') {
     const { runId } = await persistence.fork(run.runId, at, input);
-    return directory.get(runId);
+    return findRun(parts, runId);
   }
   const checkpoint = typeof at === 'string' ? await ownCheckpoint(parts, run, at) : at;
   if ((checkpoint as Checkpoint | null)?.runId !== run.runId)
@@ -139,7 +139,7 @@ export async function forkRun(parts: Composition, run: LiveRun, given: ForkOptio
       allowed: FORK_POINT,
     });
   const { runId } = await persistence.restoreFromCheckpoint(checkpoint, input);
-  return directory.get(runId);
+  return findRun(parts, runId);
 }
 
 async function ownCheckpoint({ persistence }: Composition, run: LiveRun, id: string): Promise<Checkpoint> {

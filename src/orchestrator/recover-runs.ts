@@ -106,10 +106,11 @@ export async function findRun(parts: Composition, runId: string, isNew = false):
   if (known !== undefined) return known;
   const report: Report = { recovered: [], left: [], lost: [] };
   const head = await readHead(parts, runId, report);
-  if (head !== undefined) await recoverRun(parts, head, report, isNew);
+  const run = head === undefined ? undefined : await recoverRun(parts, head, report, isNew);
   const [lost] = report.lost;
   if (lost !== undefined && directory.find(runId) === undefined) throw lost.error;
-  return directory.get(runId);
+  // One that has ended may be forgotten again at once; whoever asked for it has it all the same.
+  return directory.find(runId) ?? run ?? directory.get(runId);
 }
 
 /** The first event of a run that is in the store. @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN` */
@@ -142,15 +143,15 @@ async function recoverRun(
   { runId, created }: Head,
   report: Report,
   isNew = false,
-): Promise<void> {
+): Promise<LiveRun | undefined> {
   const { workflows, scheduler, directory, reloader, logger } = parts;
   const left = missingOf(parts, runId, created);
   if (left !== undefined) {
     leave(parts, report, left);
-    return;
+    return undefined;
   }
   // While the store was read somebody else may have brought it back, or begun to close.
-  if (isLive(parts, runId) || directory.isClosing) return;
+  if (isLive(parts, runId) || directory.isClosing) return undefined;
   const { plan } = workflows.get(created.workflowId, created.workflowVersion);
   const run = new LiveRun({
     runId,
@@ -167,12 +168,13 @@ async function recoverRun(
     await reading;
     // It may have ended here and been let go while the store was read.
     if (!run.isFinished) report.recovered.push(runId);
+    return run;
   } catch (thrown) {
     run.whenRead = undefined;
     if (OrchestratorError.is(thrown, 'WORKFLOW_NOT_FOUND')) {
       directory.withdraw(run);
       leave(parts, report, movedAway(runId, created, thrown));
-      return;
+      return undefined;
     }
     if (!isUnreadable(thrown)) {
       // The store fails: the run is none of those that go on here, and the next recovery tries again.
@@ -188,6 +190,7 @@ async function recoverRun(
     directory.ended(run);
     reloader.abandon(run, thrown);
     run.settle();
+    return undefined;
   }
 }
 

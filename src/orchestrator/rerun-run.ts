@@ -2,6 +2,7 @@ import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { checkKeys, checkRecord, reading } from '../model/checks.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { Composition } from './compose.ts';
+import { findRun } from './recover-runs.ts';
 import { checkInput } from './start-run.ts';
 import { findTask } from './task-view.ts';
 
@@ -32,12 +33,12 @@ export async function rerunRun(
   });
   // Here a path that is wrong is told the nearest one.
   if (from !== undefined) findTask(run, from.path);
-  const { persistence, workflows, directory } = parts;
+  const { persistence, workflows } = parts;
   const { workflow } = workflows.get(run.plan.workflowId, run.state.workflowVersion);
   const input = 'input' in options ? { input: await checkInput(workflow, options.input) } : {};
   const { runId } =
     from === undefined
       ? await persistence.retry(run.runId, input)
       : await persistence.rerunFrom(run.runId, from.path, input);
-  return directory.get(runId);
+  return findRun(parts, runId);
 }

@@ -8,6 +8,7 @@
  *      Who asks for another workflow or another input is refused, and that run is untouched.
  */
 import type { RunCommand } from '../machine/commands.ts';
+import { findTombstone } from '../managers/persistence/tombstones.ts';
 import { LiveRun } from '../managers/workflows/live-run.ts';
 import type { WorkflowVersion } from '../managers/workflows/version-list.ts';
 import { unmovable } from '../model/check-transfers.ts';
@@ -24,7 +25,7 @@ import { findRun, headOf } from './recover-runs.ts';
 import { completeTask } from './report-outcome.ts';
 import { rerunRun } from './rerun-run.ts';
 import { type HandleServices, Run } from './run-handle.ts';
-import { refuseOther } from './run-key.ts';
+import { refuseOther, refusePruned } from './run-key.ts';
 import { asError, type CheckedStart, checkInput, checkStart } from './start-run.ts';
 import { TaskMonitor } from './task-monitor.ts';
 
@@ -186,8 +187,10 @@ export class RunStarter {
     key: string,
   ): Promise<LiveRun> {
     const { persistence } = this.#parts;
+    const asked = { workflowId: version.plan.workflowId, input, key };
     let runId = await persistence.findKey(key);
     if (runId === undefined) {
+      refusePruned(asked, await findTombstone(persistence, key));
       try {
         return await this.#start(version, start, input);
       } catch (error) {
@@ -196,7 +199,6 @@ export class RunStarter {
         if (runId === undefined) throw error;
       }
     }
-    const asked = { workflowId: version.plan.workflowId, input, key };
     await this.#parts.directory.find(runId)?.whenRead;
     // Told by the log, since its workflow need not be registered here.
     const known = this.#parts.directory.find(runId);

@@ -28,6 +28,7 @@ import { TRACE_CHARACTERS_MAX, TRACE_ENTRIES_MAX } from '../../src/model/trace.t
 import { REVISION_MAX } from '../../src/model/workflow.ts';
 import { TASKS_MAX } from '../../src/model/workflow-data.ts';
 import { COUNT_MAX } from '../../src/orchestrator/limit-options.ts';
+import { PRUNE_MAX } from '../../src/orchestrator/prune-options.ts';
 import { ATTRIBUTE_LENGTH_MAX, ATTRIBUTES_MAX } from '../../src/orchestrator/run-attributes.ts';
 import {
   CONCURRENT_MAX,
@@ -54,6 +55,7 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'progress events of an attempt': { PROGRESS_EVENTS_MAX },
   'limits of tasks at once': { COUNT_MAX },
   'ended runs that are remembered, with their keys': { COUNT_MAX },
+  'ended runs that one `pruneRuns` removes, and that it keeps of a workflow': { PRUNE_MAX },
   'versions of a workflow': { VERSIONS_MAX },
   'revision of a workflow': { REVISION_MAX },
   'checkpoints of a run': { CHECKPOINTS_MAX },

@@ -19,6 +19,7 @@ import { WorkflowManager } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import { nodeFileSystem } from '../../src/adapters/file/file-system.ts';
 import { damage, fileStoreOn, fillingUp, inFolder, osError } from './broken-stores.ts';
+import { DurableMemory } from './durable-memory.ts';
 import { refusal, rejection } from './errors.ts';
 
 /** What an example is given: how to open an orchestrator that is closed afterwards. */
@@ -234,6 +235,14 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
     });
     const again = defineWorkflow('bill', { tasks: [nap] });
     return rejection(orchestrator.manageWorkflow(again, { key: 'invoice-17', input: 2 }));
+  },
+  RUN_PRUNED: async (stage) => {
+    const orchestrator = await stage.open({ retainRuns: 0, store: new DurableMemory() });
+    const bill = defineWorkflow('bill', { tasks: [task('send', { run: () => 'sent' })] });
+    const run = await orchestrator.manageWorkflow(bill, { key: 'invoice-17' });
+    await run.result();
+    await orchestrator.pruneRuns({ keepLast: 0 });
+    return rejection(orchestrator.manageWorkflow(bill, { key: 'invoice-17' }));
   },
   RUN_FAILED: async (stage) => {
     const fails = task('write', {

@@ -39,14 +39,9 @@ import {
   RunStates,
 } from './run-states.ts';
 import type { SavedRun } from './saved-run.ts';
+import { RUN_STREAM_PREFIX, streamOf } from './stream-names.ts';
 
-/** Streams of runs begin with this. */
-export const RUN_STREAM_PREFIX = 'run:';
-
-/** The name of the stream of a run. */
-export function streamOf(runId: string): string {
-  return RUN_STREAM_PREFIX + runId;
-}
+export { RUN_STREAM_PREFIX, streamOf };
 
 const READ_PAGE = 1_024;
 
@@ -281,8 +276,13 @@ export class PersistenceManager {
     events: readonly LoggedEvent[],
     versions: SchemaVersions,
   ): Promise<void> | undefined {
+    return this.append([this.firstOf(stream, events, versions)]);
+  }
+
+  /** @internal What `appendTo` appends. */
+  firstOf(stream: string, events: readonly LoggedEvent[], versions: SchemaVersions): StreamAppend {
     const expectedSeq = (events[0] as LoggedEvent).seq - 1;
-    return this.append([{ stream, expectedSeq, epoch: this.#epoch, events, versions }]);
+    return { stream, expectedSeq, epoch: this.#epoch, events, versions };
   }
 
   /** @internal The records of a run from `fromSeq` on, at most one page. */

@@ -29,6 +29,9 @@ export class RunDirectory {
     return this.#submissions++;
   }
 
+  /** Told when a run has ended. */
+  onEnded: (() => void) | undefined;
+
   /** The orchestrator closes: no run is taken up any more that is not live. */
   isClosing = false;
 
@@ -93,9 +96,11 @@ export class RunDirectory {
   /** Counts a run as ended. */
   ended(run: LiveRun): void {
     this.#ended.add(run);
-    if (this.#ended.size <= this.#retain) return;
-    const oldest = this.#ended.values().next().value;
-    if (oldest !== undefined) this.release(oldest);
+    if (this.#ended.size > this.#retain) {
+      const oldest = this.#ended.values().next().value;
+      if (oldest !== undefined) this.release(oldest);
+    }
+    this.onEnded?.();
   }
 
   /** Forgets a run. */
