@@ -55,7 +55,7 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'progress events of an attempt': { PROGRESS_EVENTS_MAX },
   'limits of tasks at once': { COUNT_MAX },
   'ended runs that are remembered, with their keys': { COUNT_MAX },
-  'ended runs that one `pruneRuns` removes, and that it keeps of a workflow': { PRUNE_MAX },
+  'ended runs that are removed at once, and that are kept of a workflow': { PRUNE_MAX },
   'versions of a workflow': { VERSIONS_MAX },
   'revision of a workflow': { REVISION_MAX },
   'checkpoints of a run': { CHECKPOINTS_MAX },
