@@ -27,6 +27,7 @@ import type { LiveRun } from '../managers/workflows/live-run.ts';
 import { Reloader } from '../managers/workflows/reload.ts';
 import { RunDirectory } from '../managers/workflows/run-directory.ts';
 import { RunLoop } from '../managers/workflows/run-loop.ts';
+import { sizeOfTaken } from '../managers/workflows/taken-values.ts';
 import { WorkflowManager } from '../managers/workflows/workflow-manager.ts';
 import { compile } from '../model/compile.ts';
 import type { AnyWorkflow } from '../model/workflow.ts';
@@ -57,6 +58,8 @@ export interface Composition extends Omit<Foundation, 'epoch'> {
   readonly attempts: AttemptManager;
   readonly reloader: Reloader;
   readonly loop: RunLoop;
+  /** Those that are kept by themselves; nothing where they are not. */
+  readonly checkpoints: AutoCheckpoints | undefined;
 }
 
 /**
@@ -145,7 +148,7 @@ function composeRunning(
   { clock, timers, logger, random, handlers, executor, persistence, outputs, directory, hub }: Foundation,
   { scheduler, claims, concurrency }: Scheduling,
   wake: () => void,
-): Pick<Composition, 'attempts' | 'reloader' | 'loop'> {
+): Pick<Composition, 'attempts' | 'reloader' | 'loop' | 'checkpoints'> {
   const submit = (run: LiveRun, command: RunCommand): void => loop.submit(run, command);
   const services = attemptServices({
     clock,
@@ -172,7 +175,11 @@ function composeRunning(
     post: (envelope) => loop.post(envelope),
     wake,
   });
-  const checkpoints = checkpointsOf(options, { clock, logger, persistence });
+  // Who closes waits for turns of the loop; nobody else waits for a checkpoint.
+  const onKept = (): void => {
+    if (directory.isClosing) wake();
+  };
+  const checkpoints = checkpointsOf(options, { clock, logger, persistence }, onKept);
   const reloader = new Reloader({
     clock,
     persistence,
@@ -201,18 +208,19 @@ function composeRunning(
       reloader.afterFailure(run, lost, error);
     },
   });
-  return { attempts, reloader, loop };
+  return { attempts, reloader, loop, checkpoints };
 }
 
 /** Those that are kept by themselves; nothing where they are not. */
 function checkpointsOf(
-  { checkpointEvery }: CheckedOptions,
+  { checkpointEvery: everyEvents }: CheckedOptions,
   { clock, logger, persistence }: Pick<Foundation, 'clock' | 'logger' | 'persistence'>,
+  onKept: () => void,
 ): AutoCheckpoints | undefined {
   const { checkpoints, isDurable } = persistence;
-  if (checkpointEvery === undefined || !isDurable || !checkpoints.areKept) return undefined;
+  if (everyEvents === undefined || !isDurable || !checkpoints.areKept) return undefined;
   const save = checkpoints.saveLatest.bind(checkpoints);
-  return new AutoCheckpoints({ clock, logger, save, everyEvents: checkpointEvery });
+  return new AutoCheckpoints({ clock, logger, save, sizeOf: sizeOfTaken, everyEvents, onKept });
 }
 
 function endRun(run: LiveRun, directory: RunDirectory): void {

@@ -82,9 +82,13 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
   }
 }
 
-/** Waits until no body runs and nothing waits to become durable, or the time is over. */
-async function untilQuiet({ attempts, loop, reloader, timers }: Composition, graceMs: number): Promise<void> {
-  const isQuiet = (): boolean => attempts.running === 0 && loop.isQuiet && reloader.isQuiet;
+/** Waits until no body runs, nothing waits to become durable and no checkpoint is being kept, or the time is over. */
+async function untilQuiet(
+  { attempts, loop, reloader, checkpoints, timers }: Composition,
+  graceMs: number,
+): Promise<void> {
+  const isQuiet = (): boolean =>
+    attempts.running === 0 && loop.isQuiet && reloader.isQuiet && checkpoints?.isQuiet !== false;
   if (isQuiet() || graceMs === 0) return;
   await new Promise<void>((resolve) => {
     const finish = (): void => {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/machine/events.ts';
 import { replay } from '../../src/machine/replay.ts';
+import { snapshotOf } from '../../src/machine/snapshot.ts';
 import { CHECKPOINTS_MAX } from '../../src/managers/persistence/checkpoints.ts';
 import type { PersistenceContext } from '../../src/managers/persistence/persistence-context.ts';
 import { PersistenceManager, streamOf } from '../../src/managers/persistence/persistence-manager.ts';
@@ -15,6 +16,7 @@ import type { CheckpointRecord, EventStore, ReadRequest } from '../../src/ports/
 import { startRun } from '../support/ask.ts';
 import { dumpState } from '../support/dump-state.ts';
 import { rejection } from '../support/errors.ts';
+import { createGate, nextTurn } from '../support/gate.ts';
 import { toAsk } from '../support/intent.ts';
 import { type PlanSpec, planOf } from '../support/plan-spec.ts';
 import { type Intent, intents, plans, plansWithScopes } from '../support/random-plans.ts';
@@ -444,6 +446,56 @@ describe('a persistence manager that was closed', () => {
       await expect(ask()).rejects.toThrow(expect.objectContaining({ code: 'ORCHESTRATOR_CLOSED' }));
     expect([store.list({ prefix: '', limit: 100 }), store.listCheckpoints('run:run-1')]).toEqual(before);
     expect((await manager.loadState('run-1')).seq).toBe(4);
+  });
+});
+
+describe('a checkpoint that was begun before the store was given back', () => {
+  it('is not written behind that, although its record is read only then', async () => {
+    const inner = new MemoryStore();
+    const { manager, world } = await halfDone(inner);
+    const kept = await manager.createCheckpoint('run-1');
+    const gate = createGate();
+    const load = inner.loadCheckpoint.bind(inner);
+    const read = inner.read.bind(inner);
+    inner.read = (request) => gate.promise.then(() => read(request)) as never;
+    inner.loadCheckpoint = (id) => gate.promise.then(() => load(id)) as never;
+    const begun = [
+      manager.checkpoints.saveLatest(snapshotOf(world.state), 7),
+      manager.removeCheckpoint(kept.id),
+    ].map((one) => rejection(one));
+    await manager.close();
+    gate.open();
+    for (const one of begun) expect((await one).code).toBe('ORCHESTRATOR_CLOSED');
+    expect(inner.listCheckpoints('run:run-1').map(({ id }) => id)).toEqual([kept.id]);
+  });
+});
+
+describe('the newest state of a run', () => {
+  it('is what was asked for last, however long the one before takes and whatever becomes of it', async () => {
+    for (const fails of [false, true]) {
+      const store = new MemoryStore();
+      const { manager, world } = await halfDone(store);
+      const gate = createGate();
+      const save = store.saveCheckpoint.bind(store);
+      const begun: number[] = [];
+      store.saveCheckpoint = ((checkpoint: CheckpointRecord, epoch: number) => {
+        begun.push(checkpoint.seq);
+        return checkpoint.seq > 4
+          ? save(checkpoint, epoch)
+          : gate.promise.then(() => save(checkpoint, epoch));
+      }) as never;
+      const slow = manager.checkpoints.saveLatest(snapshotOf(world.state), 7);
+      await write(manager, world.ask({ type: 'StartTask', path: 'b' }).events);
+      const saved = manager.saveState('run-1');
+      for (let turn = 0; turn < 5; turn++) await nextTurn();
+      expect(begun).toEqual([4]);
+      if (fails) gate.fail(new Error('lost'));
+      else gate.open();
+      expect((await saved).seq).toBe(5);
+      expect((await manager.listCheckpoints('run-1')).map(({ seq }) => seq)).toEqual([5]);
+      if (fails) await expect(slow).rejects.toThrow('lost');
+      else expect((await slow).seq).toBe(4);
+    }
   });
 });
 

@@ -175,6 +175,115 @@ describe('checkpoints that are kept by themselves', () => {
     expect(state.seq).toBe(kept?.seq);
   });
 
+  it.each([
+    { time: 'virtual time', clock: () => new VirtualClock() },
+    { time: 'real time', clock: () => undefined },
+  ])(
+    'given a close while one is being kept, then the store is given back behind it, in $time',
+    async ({ clock }) => {
+      const store = counting();
+      const gate = createGate();
+      const order: string[] = [];
+      store.before = () => gate.promise.then(() => void order.push('kept'));
+      const release = store.release.bind(store);
+      store.release = (owner) => {
+        order.push('given back');
+        release(owner);
+      };
+      const time = clock();
+      const orchestrator = await open(store, { clock: time });
+      const run = await orchestrator.manageWorkflow(talker(150, () => Promise.resolve()));
+      await run.result();
+      expect(store.saves).toBe(1);
+      const before = time?.now();
+      // Long enough that nobody could wait for its end by mistake.
+      const closing = orchestrator.close({ grace: '1h' }).then(() => order.push('closed'));
+      await settledTurns();
+      expect(order).toEqual([]);
+      gate.open();
+      await closing;
+      expect(order).toEqual(['kept', 'given back', 'closed']);
+      expect(time?.now()).toBe(before);
+    },
+  );
+
+  it('given a store that never answers, then closing ends with its grace, and a late answer changes nothing', async () => {
+    const store = counting();
+    const gate = createGate();
+    store.before = () => gate.promise;
+    const warned: unknown[] = [];
+    const silent = (): void => {};
+    const warn = (fields: object): void => {
+      warned.push(fields);
+    };
+    const logger = { debug: silent, info: silent, error: silent, warn };
+    const orchestrator = await open(store, { clock: undefined, logger });
+    const run = await orchestrator.manageWorkflow(talker(150, () => Promise.resolve()));
+    expect((await run.result()).outputs.after).toBe('done');
+    await orchestrator.close({ grace: 30 });
+    gate.open();
+    await settledTurns();
+    expect(warned).toEqual([]);
+    const second = await open(store, { workflows: [talker(0, nextTurn)] });
+    expect((await second.persistence.loadState(run.runId)).status).toBe('completed');
+  });
+
+  it('given a close while its record is being read, then it is not kept, and nobody is told', async () => {
+    const inner = counting();
+    const warned: unknown[] = [];
+    const silent = (): void => {};
+    const warn = (fields: object): void => {
+      warned.push(fields);
+    };
+    const store = new ScriptedStore(inner, { readDelay: 120 });
+    const logger = { debug: silent, info: silent, error: silent, warn };
+    const orchestrator = await open(store, { logger });
+    await orchestrator.manageWorkflow(talker(150, never));
+    for (let turn = 0; turn < 40; turn++) await nextTurn();
+    expect(store.readCount).toBeGreaterThan(0);
+    await orchestrator.close({ grace: 0 });
+    for (let turn = 0; turn < 300; turn++) await nextTurn();
+    expect([inner.saves, warned]).toEqual([0, []]);
+  });
+
+  it('given saveState while one is being kept, then what saveState has said is what stays', async () => {
+    const store = counting();
+    const gate = createGate();
+    store.before = () => (store.saves === 1 ? gate.promise : undefined);
+    const orchestrator = await open(store);
+    const { persistence } = orchestrator;
+    const { runId } = await orchestrator.manageWorkflow(talker(150, never));
+    await settledTurns();
+    expect(store.saves).toBe(1);
+    const saving = persistence.saveState(runId);
+    gate.open();
+    const { seq } = await saving;
+    await settledTurns();
+    expect(seq).toBeGreaterThan(150);
+    expect((await persistence.listCheckpoints(runId)).map((one) => one.seq)).toEqual([seq]);
+  });
+
+  it('given one that was damaged, then the log is read instead, and the next one takes its place', async () => {
+    const inner = counting();
+    const store = new ScriptedStore(inner, { checkpoints: [{ at: 1, times: 99, fault: 'damage' }] });
+    const first = await open(store);
+    const { runId } = await first.manageWorkflow(talker(350, never));
+    await settledTurns();
+    await first.close({ grace: 0 });
+    expect(store.checkpointCount).toBe(3);
+    const { seq } = await first.persistence.loadState(runId);
+    inner.reads = 0;
+    const second = await open(inner, { workflows: [talker(1, never)] });
+    expect(inner.reads).toBeGreaterThanOrEqual(seq);
+    await settledTurns();
+    const [kept] = await second.persistence.listCheckpoints(runId);
+    expect(kept?.seq).toBeGreaterThan(seq);
+    await second.close({ grace: 0 });
+    inner.reads = 0;
+    await open(inner, { workflows: [talker(1, never)] });
+    expect(inner.reads).toBeLessThan(20);
+  });
+
   it('given nonsense for the option, then it is refused', async () => {
     for (const odd of [
       true,

@@ -7,6 +7,8 @@
  * CP2  What is written by itself takes the place of the one before, so that a run has at most one such; what somebody
  *      asked for stays until it is removed or its run is.
  * CP3  A checkpoint is used only for the log it was made from: the record at its `seq` is the one it was made at.
+ * CP4  Of one run, what is kept as its newest state is written one after the other, in the order in which it was given:
+ *      what was asked for later is not replaced by what took longer.
  */
 import { describeName } from '../../base/values.ts';
 import { restore, SNAPSHOT_VERSION, type StateSnapshot } from '../../machine/snapshot.ts';
@@ -56,6 +58,8 @@ type CheckpointStore = Required<
 
 export class Checkpoints {
   readonly #access: StoreAccess;
+  /** By run, the end of the last write of its newest state; never rejects. */
+  readonly #latest = new Map<string, Promise<unknown>>();
 
   constructor(access: StoreAccess) {
     this.#access = access;
@@ -69,7 +73,16 @@ export class Checkpoints {
 
   /** Keeps the newest state of a run, in the place of the one kept so before. */
   saveLatest(state: StateSnapshot, at: number): Promise<Checkpoint> {
-    return this.#save(`${state.runId}/latest`, state, at, undefined);
+    const { runId } = state;
+    const before = this.#latest.get(runId);
+    const save = (): Promise<Checkpoint> => this.#save(`${runId}/latest`, state, at, undefined);
+    const saved = before === undefined ? save() : before.then(save);
+    const forget = (): void => {
+      if (this.#latest.get(runId) === end) this.#latest.delete(runId);
+    };
+    const end = saved.then(forget, forget);
+    this.#latest.set(runId, end);
+    return saved;
   }
 
   /** Keeps a state for somebody. The same state under the same name is one checkpoint. */
@@ -92,6 +105,8 @@ export class Checkpoints {
     const [last] = await this.#access.readPage(runId, seq, 1);
     if (last === undefined) throw notInLog(id, runId, seq);
     const payload: CheckpointPayload = { state, last: { type: last.type, at: last.at } };
+    // The store may have been given back while the record was read.
+    this.#access.checkOpen();
     const head = { id, stream: this.#access.streamOf(runId), seq, at, schemaVersion: SNAPSHOT_VERSION };
     await this.#kept().saveCheckpoint(
       { ...head, ...(name === undefined ? undefined : { name }), payload },
@@ -122,6 +137,7 @@ export class Checkpoints {
     if (typeof id !== 'string') throw invalidOption('removeCheckpoint', id, 'the id of a checkpoint');
     const kept = this.#kept();
     if ((await kept.loadCheckpoint(id)) === undefined) return false;
+    this.#access.checkOpen();
     await kept.removeCheckpoint(id);
     return true;
   }

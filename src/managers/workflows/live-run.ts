@@ -83,6 +83,8 @@ export class LiveRun implements ScheduledRun {
   durableSeq = 0;
   /** The last `seq` that was folded into a checkpoint of the run that was kept by itself. */
   checkpointSeq = 0;
+  /** Before this `seq` nobody asks again whether one is worth it. */
+  weighedUntil = 0;
   /** The group in which its events gather, how many they are, and its place among the runs of the group. */
   group: object | undefined;
   gathered = 0;
