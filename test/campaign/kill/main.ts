@@ -57,6 +57,11 @@ function live(orders: Orders, limitMs: number): Promise<Life> {
   });
 }
 
+/** The last entry of a line: a death in the middle of a write leaves half of one before it. */
+function parseLast(line: string): LedgerLine {
+  return JSON.parse(line.slice(line.lastIndexOf('{"what"'))) as LedgerLine;
+}
+
 interface Tally {
   readonly deaths: Map<Phase | 'any time', number>;
   readonly notices: Map<string, number>;
@@ -127,7 +132,7 @@ class Story {
     const states = lines.filter((line) => line.type === 'state');
     const path = join(folder, 'ledger');
     const text = existsSync(path) ? await readFile(path, 'utf8') : '';
-    for (const line of text.split('\n').slice(0, -1)) this.#ledger.push(JSON.parse(line) as LedgerLine);
+    for (const line of text.split('\n').slice(0, -1)) this.#ledger.push(parseLast(line));
     this.#evidence.judge(states, this.#ledger);
   }
 

@@ -193,7 +193,8 @@ export const WORKFLOWS: readonly WorkflowData[] = [
     { taskId: 'd', handler: 'step', dependencies: ['c'] },
   ]),
   flow('threads', [
-    { taskId: 'grind', handler: 'grind' },
+    // A thread that `stops` brings down takes a result along now and then: WORKER_LOST is to be tried again.
+    { taskId: 'grind', handler: 'grind', retry: RETRY },
     { taskId: 'balk', handler: 'balk', retry: RETRY },
     { taskId: 'step', handler: 'step', dependencies: ['grind', 'balk'] },
   ]),
