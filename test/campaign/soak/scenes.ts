@@ -58,7 +58,7 @@ async function values(act: Act): Promise<void> {
 /** Cancelled by its handle, by its id, by a signal, or only one task of it. */
 async function cancel(act: Act): Promise<void> {
   const stop = new AbortController();
-  const run = await act.start('long', { signal: stop.signal });
+  const run = await act.start('endless', { signal: stop.signal });
   await wait(act.random() * 30);
   const way = act.n % 4;
   if (way === 0) await run.cancel(new Error('the user left'));

@@ -162,6 +162,12 @@ export const WORKFLOWS: readonly WorkflowData[] = [
     { taskId: 'sleeps', handler: 'slow', inputData: 800, dependencies: ['before'] },
     { taskId: 'behind', handler: 'step', dependencies: ['sleeps'] },
   ]),
+  // So long that it is cancelled before, however busy the machine is.
+  flow('endless', [
+    { taskId: 'before', handler: 'step' },
+    { taskId: 'sleeps', handler: 'slow', inputData: 600_000, dependencies: ['before'] },
+    { taskId: 'behind', handler: 'step', dependencies: ['sleeps'] },
+  ]),
   flow('late', [
     { taskId: 'late', handler: 'slow', inputData: 5_000, timeout: 15, retry: { maxAttempts: 2, delay: 2 } },
   ]),
