@@ -6,6 +6,10 @@ import { LOG_LINES_MAX } from '../../src/adapters/worker-threads/thread/thread-l
 import { LANE_CALLS_MAX, LANES_MAX } from '../../src/managers/concurrency/lanes.ts';
 import { ALERT_RULES_MAX } from '../../src/managers/monitoring/alerts.ts';
 import { FIELDS_BYTES_MAX } from '../../src/managers/monitoring/logged-event.ts';
+import {
+  CHECKPOINT_BYTES_MAX,
+  CHECKPOINT_TASKS_MAX,
+} from '../../src/managers/persistence/auto-checkpoints.ts';
 import { CHECKPOINTS_MAX } from '../../src/managers/persistence/checkpoints.ts';
 import { SERIAL_TASKS_MAX } from '../../src/managers/resources/allocation-plan.ts';
 import { CLAIMS_MAX } from '../../src/managers/resources/claims.ts';
@@ -59,6 +63,8 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'versions of a workflow': { VERSIONS_MAX },
   'revision of a workflow': { REVISION_MAX },
   'checkpoints of a run': { CHECKPOINTS_MAX },
+  'tasks of a run of which checkpoints are kept by themselves': { CHECKPOINT_TASKS_MAX },
+  'input and outputs of such a run, together': { CHECKPOINT_BYTES_MAX: CHECKPOINT_BYTES_MAX / MIB },
   'tasks in a graph to look at or draw': { GRAPH_TASKS_MAX },
   'paths between two tasks of a graph': { PATHS_MAX },
   'tasks in an allocation plan of the serial scheme': { SERIAL_TASKS_MAX },

@@ -207,6 +207,19 @@ describe('AutoCheckpoints', () => {
     expect(saved).toHaveLength(1);
   });
 
+  it('AC5: given many small objects, then they count, although nobody knows the size of one', () => {
+    const { checkpoints, saved } = taking();
+    for (const [size, runId] of [
+      [5_000, 'many'],
+      [4_000, 'few'],
+    ] as const) {
+      const run = grown(50_000, wide(size), runId);
+      run.state.scopes[0]?.outputs.fill(takeIn({ ok: true }, 'output', 'plain data'));
+      checkpoints.onDurable(run);
+    }
+    expect(saved.map(({ runId }) => runId)).toEqual(['few']);
+  });
+
   it('AC5: given tasks in child scopes, then they count as those of the root do', () => {
     const { checkpoints, saved } = taking();
     const few = grown(30, wide(2));

@@ -47,8 +47,11 @@ export interface AutoCheckpointsParts {
 /** A run with more tasks than this is read from its log: making a checkpoint of it would hold up the host. */
 export const CHECKPOINT_TASKS_MAX = 10_000;
 
-/** The same for what its input and outputs have together, in bytes. */
-export const CHECKPOINT_BYTES_MAX = 4 * 1024 * 1024;
+/** The same for what its input and outputs have together, in bytes: twice as many would take more than 50 ms. */
+export const CHECKPOINT_BYTES_MAX = 2 * 1024 * 1024;
+
+/** What an object counts as that is too small for anybody to know its size. */
+const SMALL_OBJECT_BYTES = 512;
 
 /** To read a checkpoint costs about what a few events for each task cost; below that it would save nothing. */
 const EVENTS_PER_TASK = 8;
@@ -111,13 +114,17 @@ export class AutoCheckpoints {
   }
 
   #isTooLarge({ input, scopes }: RunState): boolean {
-    const { sizeOf } = this.#parts;
-    let bytes = sizeOf(input);
+    let bytes = this.#sizeOf(input);
     for (const { outputs } of scopes) {
-      for (const output of outputs) bytes += sizeOf(output);
+      for (const output of outputs) bytes += this.#sizeOf(output);
       if (bytes > CHECKPOINT_BYTES_MAX) return true;
     }
     return bytes > CHECKPOINT_BYTES_MAX;
+  }
+
+  #sizeOf(value: unknown): number {
+    const bytes = this.#parts.sizeOf(value);
+    return bytes === 0 && typeof value === 'object' && value !== null ? SMALL_OBJECT_BYTES : bytes;
   }
 
   #keepIfDurable(run: CheckpointedRun): void {
