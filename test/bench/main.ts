@@ -9,6 +9,7 @@ import { type Options, readOptions, USAGE, UsageError, writeJson } from './optio
 import { loadLine, machineLine, verdictLines, verificationLines, workloadTable } from './report.ts';
 import { playRounds, type Samples, soundPeers, type Verifications, verifyPeers } from './rounds.ts';
 import { coldSuite, largeSuite, memorySuite, type SuiteResult } from './single-suites.ts';
+import { STORE_PACKAGES, storesSuite } from './stores/store-suite.ts';
 import { judge, type Verdict } from './targets.ts';
 import { WORKER_PACKAGES, workersSuite } from './workers/worker-suite.ts';
 import type { WorkloadName } from './workloads.ts';
@@ -24,11 +25,10 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const isOfWorkers = options.suite === 'workers';
-  if (isOfWorkers || options.peers.some((peer) => OURS.includes(peer))) assertBuilt();
-  const packages = options.peers.flatMap((peer) => PEER_PACKAGES[peer] ?? []);
-  console.log(`${machineLine()}\n${versionsLine(isOfWorkers ? WORKER_PACKAGES : packages)}`);
-  if (isOfWorkers) return benchWorkers(options);
+  const packages = packagesOf(options);
+  if (OURS.some((name) => packages.includes(PEER_PACKAGES[name] ?? ''))) assertBuilt();
+  console.log(`${machineLine()}\n${versionsLine(packages)}`);
+  if (options.suite === 'workers' || options.suite === 'stores') return benchLanes(options);
   return options.suite === 'workloads' ? benchWorkloads(options) : benchSuite(options);
 }
 
@@ -60,8 +60,15 @@ function passes(verdicts: readonly Verdict[]): boolean {
   return verdicts.every(({ kind, result }) => kind === 'goal' || result === 'pass');
 }
 
-async function benchWorkers(options: Options): Promise<number> {
-  const { text, verdicts, json } = await workersSuite({ rounds: options.rounds, say: progress });
+function packagesOf({ suite, peers }: Options): readonly string[] {
+  if (suite === 'workers') return WORKER_PACKAGES;
+  if (suite === 'stores') return STORE_PACKAGES;
+  return peers.flatMap((peer) => PEER_PACKAGES[peer] ?? []);
+}
+
+async function benchLanes(options: Options): Promise<number> {
+  const run = options.suite === 'workers' ? workersSuite : storesSuite;
+  const { text, verdicts, json } = await run({ ...options, say: progress });
   progress('');
   console.log(`${text}\n\nTargets\n${verdictLines(verdicts)}\n`);
   console.log(

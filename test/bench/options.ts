@@ -4,17 +4,21 @@ import { parseArgs } from 'node:util';
 import { PEER_NAMES, PEERS_BY_DEFAULT, type PeerName } from './adapter.ts';
 import { FOOTPRINT_SIZE } from './footprint.ts';
 import { GROWTH_LARGE } from './growth.ts';
+import { STORE_PARTS, STORED_EVENTS, type StorePart } from './stores/store-suite.ts';
 import { WORKLOAD_NAMES, type WorkloadName } from './workloads.ts';
 
-export type Suite = 'workloads' | 'workers' | 'large' | 'memory' | 'cold';
+export type Suite = 'workloads' | 'workers' | 'stores' | 'large' | 'memory' | 'cold';
 
 export interface Options {
   readonly suite: Suite;
   readonly rounds: number;
   readonly workloads: readonly WorkloadName[];
   readonly peers: readonly PeerName[];
-  /** Tasks of the large and the memory suite. */
+  /** Tasks of the large and the memory suite, stored events of the suite of stores. */
   readonly size: number;
+  /** Of the suite of stores: what of it, and where its stores are made. */
+  readonly parts: readonly StorePart[];
+  readonly folder: string | undefined;
   readonly json: string | undefined;
   readonly gate: boolean;
 }
@@ -28,6 +32,9 @@ export const USAGE = `npm run bench -- [options]
   --gate           exit code 1 if a target is missed, or could not be judged
 
   --workers        instead: round trips to threads and processes, a map on two threads
+  --stores         instead: durable workflows, and stores of up to --size events (default ${STORED_EVENTS})
+  --parts a,b      of --stores: ${STORE_PARTS.join(', ')}
+  --folder DIR     of --stores: on which disk (default: where temporary files are)
   --large          instead: a chain and a fan of --size tasks (default ${GROWTH_LARGE})
   --memory         instead: bytes per task of --size tasks (default ${FOOTPRINT_SIZE})
   --cold           instead: import and first graph in fresh processes
@@ -45,18 +52,20 @@ const LARGE_PEERS: readonly PeerName[] = ['limit', 'probe', 'p-graph', 'orchestr
 export function readOptions(args: readonly string[]): Options | undefined {
   const values = parse(args);
   if (values.help) return undefined;
-  const suites = (['workers', 'large', 'memory', 'cold'] as const).filter((name) => values[name]);
+  const suites = (['workers', 'stores', 'large', 'memory', 'cold'] as const).filter((name) => values[name]);
   if (suites.length > 1)
     throw new UsageError(`${suites.map((name) => `--${name}`).join(' and ')} exclude each other`);
   const suite: Suite = suites[0] ?? 'workloads';
-  if (values.gate && suite !== 'workloads' && suite !== 'workers')
+  if (values.gate && !['workloads', 'workers', 'stores'].includes(suite))
     throw new UsageError(`--gate has no targets for --${suite}`);
   return {
     suite,
     rounds: readCount('rounds', values.rounds, suite === 'cold' ? COLD_ROUNDS_DEFAULT : ROUNDS_DEFAULT),
     workloads: readNames('only', values.only, WORKLOAD_NAMES, WORKLOAD_NAMES),
     peers: readNames('peers', values.peers, PEER_NAMES, defaultPeers(suite)),
-    size: readCount('size', values.size, suite === 'memory' ? FOOTPRINT_SIZE : GROWTH_LARGE),
+    size: readCount('size', values.size, defaultSize(suite)),
+    parts: readNames('parts', values.parts, STORE_PARTS, STORE_PARTS),
+    folder: values.folder,
     json: values.json,
     gate: values.gate,
   };
@@ -73,7 +82,10 @@ function parse(args: readonly string[]) {
         size: { type: 'string' },
         json: { type: 'string' },
         gate: { type: 'boolean', default: false },
+        parts: { type: 'string' },
+        folder: { type: 'string' },
         workers: { type: 'boolean', default: false },
+        stores: { type: 'boolean', default: false },
         large: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         cold: { type: 'boolean', default: false },
@@ -88,6 +100,11 @@ function parse(args: readonly string[]) {
 function defaultPeers(suite: Suite): readonly PeerName[] {
   if (suite === 'memory') return MEMORY_PEERS;
   return suite === 'large' ? LARGE_PEERS : PEERS_BY_DEFAULT;
+}
+
+function defaultSize(suite: Suite): number {
+  if (suite === 'stores') return STORED_EVENTS;
+  return suite === 'memory' ? FOOTPRINT_SIZE : GROWTH_LARGE;
 }
 
 function readCount(option: string, given: string | undefined, otherwise: number): number {

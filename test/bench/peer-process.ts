@@ -8,6 +8,8 @@ import { type Cold, measureCold } from './cold-start.ts';
 import { type Footprint, measureFootprint } from './footprint.ts';
 import { type Growth, type GrowthShape, measureGrowth } from './growth.ts';
 import { openSubject, type Sample, type Subject, takeSample } from './measure.ts';
+import type { DiskAsk, DiskSample, FlowsAsk, FlowsSample } from './stores/measure-flows.ts';
+import type { Filled, StoredAsk, StoredSample } from './stores/measure-stored.ts';
 import { type Verification, verify } from './verify.ts';
 import type { LaneName } from './workers/lane.ts';
 import type { LaneSample, MapAsk, TripsAsk } from './workers/measure-lane.ts';
@@ -23,6 +25,11 @@ export interface Requests {
   cold: { ask: Record<string, never>; answer: Cold };
   trips: { ask: TripsAsk; answer: LaneSample };
   map: { ask: MapAsk; answer: LaneSample };
+  flows: { ask: FlowsAsk; answer: FlowsSample };
+  disk: { ask: DiskAsk; answer: DiskSample };
+  fill: { ask: StoredAsk; answer: Filled };
+  leave: { ask: StoredAsk; answer: null };
+  stored: { ask: StoredAsk; answer: StoredSample };
 }
 
 export type RequestKind = keyof Requests;
@@ -74,6 +81,11 @@ const handlers: Handlers = {
   // What the workers need is loaded in the processes of their lanes only.
   trips: async (ask) => (await import('./workers/measure-lane.ts')).measureTrips(lane, ask),
   map: async (ask) => (await import('./workers/measure-lane.ts')).measureMap(lane, ask),
+  flows: async (ask) => (await import('./stores/measure-flows.ts')).measureFlows(ask),
+  disk: async (ask) => (await import('./stores/measure-flows.ts')).measureDisk(ask),
+  fill: async (ask) => (await import('./stores/measure-stored.ts')).fillStored(ask),
+  leave: async (ask) => (await import('./stores/measure-stored.ts')).leaveUnfinished(ask),
+  stored: async (ask) => (await import('./stores/measure-stored.ts')).measureStored(ask),
 };
 
 async function answer(envelope: Envelope): Promise<Reply> {

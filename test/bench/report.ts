@@ -27,6 +27,11 @@ export function fixed(value: number | undefined, digits: number): string {
   return value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits);
 }
 
+/** A whole number as people read it. */
+export function count(value: number): string {
+  return Number.isNaN(value) ? '-' : Math.round(value).toLocaleString('en');
+}
+
 export function machineLine(): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
   return `Node ${process.versions.node}, ${cpus().length} x ${model}, load ${loadLine()}`;

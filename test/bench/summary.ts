@@ -33,8 +33,16 @@ export function ratio(
 ): Ratio | undefined {
   const own = samples.get(workload)?.get(peer) ?? [];
   const other = samples.get(workload)?.get(against) ?? [];
+  return ratioOf(
+    own.map((sample) => sample[part]),
+    other.map((sample) => sample[part]),
+  );
+}
+
+/** Round by round; undefined when one of the two was not measured. */
+export function ratioOf(own: readonly number[], other: readonly number[]): Ratio | undefined {
   const rounds = Math.min(own.length, other.length);
   if (rounds === 0) return undefined;
-  const ratios = Array.from({ length: rounds }, (_, round) => own[round]![part] / other[round]![part]);
+  const ratios = Array.from({ length: rounds }, (_, round) => own[round]! / other[round]!);
   return { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
 }

@@ -6,7 +6,7 @@ import { Peer } from '../peer.ts';
 import type { Requests } from '../peer-process.ts';
 import { fixed, table } from '../report.ts';
 import { shuffled } from '../rounds.ts';
-import { median, type Ratio } from '../summary.ts';
+import { median, type Ratio, ratioOf } from '../summary.ts';
 import type { Verdict } from '../targets.ts';
 import { seededRandom } from '../workloads.ts';
 import { LANE_NAMES, LANE_TITLES, type LaneName, MAP_THREADS } from './lane.ts';
@@ -136,7 +136,7 @@ function tripsTable(figures: Figures): string {
   for (const lane of LANE_NAMES) {
     const cells = (['trips64', 'trips1'] as const).flatMap((what) => {
       const own = of(figures, lane, what);
-      const beside = lane === BESIDE ? undefined : ratio(own, of(figures, BESIDE, what));
+      const beside = lane === BESIDE ? undefined : ratioOf(own, of(figures, BESIDE, what));
       return [rate(median(own)), span(own.map(rate)), beside === undefined ? '' : fixed(beside.median, 2)];
     });
     rows.push([LANE_TITLES[lane], ...cells]);
@@ -164,14 +164,7 @@ function millisecondsEach(perSecond: readonly number[]): number {
 }
 
 function gainOf(figures: Figures, lane: LaneName): Ratio | undefined {
-  return ratio(of(figures, lane, 'mapThreads'), of(figures, lane, 'mapInline'));
-}
-
-function ratio(own: readonly number[], other: readonly number[]): Ratio | undefined {
-  const rounds = Math.min(own.length, other.length);
-  if (rounds === 0) return undefined;
-  const ratios = Array.from({ length: rounds }, (_, round) => own[round]! / other[round]!);
-  return { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
+  return ratioOf(of(figures, lane, 'mapThreads'), of(figures, lane, 'mapInline'));
 }
 
 function judge(figures: Figures): Verdict[] {
