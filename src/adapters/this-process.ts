@@ -26,7 +26,8 @@ export function thisProcess(): ProcessMark {
 
 /** Whether a process of this machine is known to be gone; `false` also when nobody can tell. */
 export function isKnownDead({ pid, started, host, machine }: ProcessMark): boolean {
-  if (host !== hostname() || machine !== machineId()) return false;
+  // Two machines, or containers, of which nothing is known are not the same for that.
+  if (machine === '' || host !== hostname() || machine !== machineId()) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -49,10 +50,21 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-function machineId(): string {
+/** Which start of the machine this is; empty where the system does not tell. */
+export function bootId(): string {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+function machineId(): string {
+  // These systems have no numbers of processes that mean something else in another container of the same name.
+  if (process.platform === 'darwin' || process.platform === 'win32') return process.platform;
+  const boot = bootId();
+  try {
+    return boot === '' ? '' : `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
     return '';
   }

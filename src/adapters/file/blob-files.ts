@@ -5,15 +5,16 @@
  *
  * BF1  A blob is there whole or not at all: it is written under another name, synced, and then renamed.
  * BF2  Names on the disk are digests, so that no name of a stream or blob can mean a path.
- * BF3  A blob that was changed on the disk is not given back: its checksum says so.
+ * BF3  A blob that was changed on the disk, or is that of another name, is not given back: its checksum says so.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { quote } from '../../base/values.ts';
 import type { BlobRecord } from '../../ports/event-store.ts';
 import { type FileSystem, isAbsent } from './file-system.ts';
 import { readFile } from './log-reader.ts';
-import { corrupt } from './store-errors.ts';
+import { corrupt, inputOutputFailed } from './store-errors.ts';
 
 const CHECKSUM_BYTES = 4;
 
@@ -21,36 +22,47 @@ function digest(name: string): string {
   return createHash('sha256').update(name).digest('hex');
 }
 
+function checksumOf(bytes: Uint8Array, stream: string, id: string): number {
+  return crc32(bytes, crc32(`${digest(stream)}/${digest(id)}`));
+}
+
 export class BlobFiles {
   readonly #files: FileSystem;
+  readonly #root: string;
   readonly #folder: string;
 
   /** @param folder - that of the store */
   constructor(files: FileSystem, folder: string) {
     this.#files = files;
+    this.#root = folder;
     this.#folder = join(folder, 'blobs');
   }
 
   async save({ stream, id, bytes }: BlobRecord): Promise<void> {
     const folder = join(this.#folder, digest(stream));
     await this.#files.makeFolder(folder);
-    const draft = join(folder, `${randomUUID()}.tmp`);
+    // Where the next owner looks for drafts that nobody has finished.
+    const draft = join(this.#root, `blob-${randomUUID()}.tmp`);
     const content = Buffer.alloc(CHECKSUM_BYTES + bytes.length);
     content.set(bytes, CHECKSUM_BYTES);
-    content.writeUInt32LE(crc32(bytes), 0);
-    const file = await this.#files.open(draft, 'create');
+    content.writeUInt32LE(checksumOf(bytes, stream, id), 0);
     try {
-      await file.write(content, 0);
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await this.#files.open(draft, 'create');
+      try {
+        await file.write(content, 0);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await this.#files.rename(draft, join(folder, digest(id)));
+    } catch (error) {
+      await this.#files.remove(draft).catch(() => {});
+      throw error;
     }
-    await this.#files.rename(draft, join(folder, digest(id)));
     await this.#files.syncFolder(folder);
-    await this.#files.syncFolder(this.#folder);
   }
 
-  /** @throws OrchestratorError `STORE_CORRUPT` */
+  /** @throws OrchestratorError `STORE_CORRUPT`, `STORE_UNAVAILABLE` */
   async load(stream: string, id: string): Promise<Uint8Array | undefined> {
     const name = join(digest(stream), digest(id));
     let content: Buffer;
@@ -58,13 +70,13 @@ export class BlobFiles {
       content = await readFile(this.#files, join(this.#folder, name));
     } catch (error) {
       if (isAbsent(error)) return undefined;
-      throw error;
+      throw inputOutputFailed(`a read of blob ${quote(id)} of stream ${quote(stream)}`, error);
     }
     const bytes = content.subarray(CHECKSUM_BYTES);
-    if (content.length < CHECKSUM_BYTES || crc32(bytes) !== content.readUInt32LE(0))
+    if (content.length < CHECKSUM_BYTES || checksumOf(bytes, stream, id) !== content.readUInt32LE(0))
       throw corrupt(
         { file: join('blobs', name), offset: 0, seq: 0 },
-        `blob ${JSON.stringify(id)} is damaged`,
+        `blob ${quote(id)} of stream ${quote(stream)} is damaged`,
       );
     return new Uint8Array(bytes);
   }

@@ -8,6 +8,10 @@
  *      A crash at any point leaves one of the two.
  * CO2  It copies entries as they are, with their checksums, and only those that somebody still needs.
  * CO3  What is removed while it copies is dead in the copy, and its removal stands in a later segment.
+ * CO4  What makes an entry dead is on the disk before the entry is gone; else a loss of power could take the one and leave
+ *      the other, and the log would have a hole.
+ * CO5  The originals are removed only by whoever was still the owner after the copy had its name. A later owner lists the
+ *      folder after that and finds the copy; one that became it before still reads the originals.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -16,7 +20,7 @@ import { encodeEntry, entryAt } from './entries.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { EMPTY_END, FRAME_HEADER_BYTES, type SegmentEnd, saltOf, sealFrame } from './frame.ts';
 import { readFile } from './log-reader.ts';
-import { encodeHead, newSegment, type Segment, segmentName } from './segment.ts';
+import { bootMark, encodeHead, newSegment, type Segment, segmentName } from './segment.ts';
 import { corrupt } from './store-errors.ts';
 
 /** About so many bytes are gathered for one frame of the copy. */
@@ -29,6 +33,10 @@ export interface CompactionParts {
   readonly storeId: string;
   readonly durability: 'os' | 'power';
   readonly catalog: Catalog;
+  /** @throws OrchestratorError `STORE_FENCED` */
+  checkStillOwner(): Promise<void>;
+  /** Returns when the disk has the segment that grows. */
+  syncLog(): Promise<void>;
   /** Called when the copy is there: from here on nobody else may change the catalog. */
   exclusive<Value>(work: () => Promise<Value>): Promise<Value>;
 }
@@ -76,14 +84,19 @@ export async function compact(parts: CompactionParts): Promise<Compaction | unde
   const output = new CopyFile(await files.open(draft, 'create'), saltOf(storeId, copy.file));
   const moved: Moved[] = [];
   try {
-    await output.add(encodeHead({ store: storeId, durability: parts.durability, boot: '', before: null }));
+    await output.add(
+      encodeHead({ store: storeId, durability: parts.durability, boot: bootMark(''), before: null }),
+    );
     for (const segment of old) await copyAlive(parts, segment, output, moved);
     await output.add(encodeEntry('end', JSON.stringify(last.sealedEnd)));
     copy.end = await output.finish();
     copy.sealedEnd = last.sealedEnd;
     await parts.exclusive(async () => {
+      await parts.checkStillOwner();
+      await parts.syncLog();
       await files.rename(draft, join(folder, copy.file));
       await files.syncFolder(folder);
+      await parts.checkStillOwner();
       adopt(catalog, old, copy, moved);
     });
   } catch (error) {

@@ -21,17 +21,20 @@ import type {
   StreamAppend,
   StreamInfo,
 } from '../../ports/event-store.ts';
+import { bootId } from '../this-process.ts';
 import { BlobFiles } from './blob-files.ts';
 import { Catalog } from './catalog.ts';
+import { checkAppends, checkEpoch } from './check-appends.ts';
 import { type Compaction, compact, garbageOf } from './compaction.ts';
-import { checkpointOf, encodeCheckpoint, encodeEntry, encodeEvents } from './entries.ts';
+import { encodeCheckpoint, encodeEntry, encodeEvents } from './entries.ts';
 import type { FileSystem } from './file-system.ts';
-import { openStoreFolder } from './folder.ts';
-import { readEntry, readRecords } from './log-entries.ts';
-import { type ReadLog, readLog, readStoreId, type TornEnd } from './log-reader.ts';
+import { openStoreFolder, sweepDrafts } from './folder.ts';
+import { readCheckpoint, readRecords } from './log-entries.ts';
+import { readLog, readStoreId, type TornEnd } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
 import { Ownership } from './ownership.ts';
-import { conflict, fenced, inputOutputFailed, openFailed } from './store-errors.ts';
+import { readAgain } from './reading.ts';
+import { conflict, inputOutputFailed, openFailed, systemFailed } from './store-errors.ts';
 
 /** How a file store works, checked. */
 export interface FileStoreParts {
@@ -44,6 +47,8 @@ export interface FileStoreParts {
   /** Compaction begins when so many bytes are garbage, and half of all are. */
   readonly garbageBytes: number;
   readonly onNotice: (notice: FileStoreNotice) => void;
+  /** Which start of the machine this is; empty if that is not known. Asked of the system when it is not given. */
+  readonly boot?: string;
 }
 
 /** Something that a host may want to know, and that no call fails of. */
@@ -55,7 +60,7 @@ export type FileStoreNotice =
 /** What `fileStore` gives: a store in a folder, which can also be compacted when its host likes. */
 export class FileStore implements EventStore {
   readonly capabilities: StoreCapabilities;
-  readonly #parts: FileStoreParts;
+  readonly #parts: FileStoreParts & { readonly boot: string };
   readonly #ownership: Ownership;
   readonly #blobs: BlobFiles;
   #storeId = '';
@@ -67,7 +72,7 @@ export class FileStore implements EventStore {
   #compacting: Promise<void> | undefined;
 
   constructor(parts: FileStoreParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, boot: parts.boot ?? bootId() };
     this.capabilities = { durability: parts.durability };
     this.#ownership = new Ownership(parts.files, parts.folder, parts.leaseMs);
     this.#blobs = new BlobFiles(parts.files, parts.folder);
@@ -100,7 +105,8 @@ export class FileStore implements EventStore {
     // What the writer does with his arrays while this waits for its turn is his own affair.
     const appends = batch.map((append) => ({ ...append, events: [...append.events] }));
     return this.#inTurn(async () => {
-      const catalog = this.#checkAppends(appends);
+      const catalog = this.#claimed(appends[0]?.stream ?? '');
+      checkAppends(appends, catalog, this.#ownership.epoch);
       const encoded = appends.map(encodeEvents);
       const about = appends[0]?.stream ?? '';
       const places = await this.#write(
@@ -153,9 +159,7 @@ export class FileStore implements EventStore {
   async loadCheckpoint(id: string): Promise<CheckpointRecord | undefined> {
     return this.#reading(async (catalog) => {
       const found = catalog.checkpoint(id);
-      return found === undefined
-        ? undefined
-        : checkpointOf(await readEntry(this.#parts, found, found.info.seq));
+      return found === undefined ? undefined : readCheckpoint(this.#parts, found);
     });
   }
 
@@ -207,16 +211,26 @@ export class FileStore implements EventStore {
   }
 
   async #open(): Promise<void> {
-    const { files, folder, onNotice, durability, segmentBytes } = this.#parts;
-    const { catalog, torn, leftovers } = await readLog(files, folder, this.#storeId);
-    if (torn !== undefined) onNotice({ type: 'TornEnd', ...torn });
+    const { files, folder, onNotice } = this.#parts;
     const storeId = this.#storeId;
     const ownership = this.#ownership;
-    const writer = new LogWriter({ files, folder, storeId, durability, segmentBytes, ownership, catalog });
-    await writer.open();
+    const { catalog, torn, leftovers } = await readLog({
+      ...this.#parts,
+      storeId,
+      epoch: ownership.epoch,
+    });
+    if (torn !== undefined) onNotice({ type: 'TornEnd', ...torn });
+    const writer = new LogWriter({ ...this.#parts, storeId, ownership, catalog });
+    try {
+      await writer.open();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
     this.#catalog = catalog;
     this.#writer = writer;
     for (const file of leftovers) await files.remove(join(folder, file)).catch(() => {});
+    await sweepDrafts(files, folder);
   }
 
   /** A compaction that is under way finds out when its turn comes, and is given up; waiting for it here would never end. */
@@ -251,7 +265,9 @@ export class FileStore implements EventStore {
         `the file store: found ${this.#pending} requests that wait for the disk; allowed: ${pendingMax}. Wait for some of them.`,
       );
     this.#pending++;
-    const done = this.#last.then(work);
+    const done = this.#last.then(work).catch((error: unknown) => {
+      throw systemFailed(error);
+    });
     const settle = (): void => {
       this.#pending--;
     };
@@ -260,19 +276,20 @@ export class FileStore implements EventStore {
   }
 
   /** Reads what there is: of a claimed store from its catalog, else from the disk. */
-  async #reading<Value>(read: (catalog: Catalog) => Promise<Value>): Promise<Value> {
-    const { files, folder } = this.#parts;
-    const known = this.#catalog;
-    if (known !== undefined) return read(known);
-    try {
-      const storeId =
-        (await files.facts(folder)) === undefined ? undefined : await readStoreId(files, folder);
-      const log: Pick<ReadLog, 'catalog'> =
-        storeId === undefined ? { catalog: new Catalog() } : await readLog(files, folder, storeId);
-      return await read(log.catalog);
-    } catch (error) {
-      throw openFailed(folder, error);
-    }
+  #reading<Value>(read: (catalog: Catalog) => Promise<Value>): Promise<Value> {
+    return readAgain(async () => {
+      const { files, folder } = this.#parts;
+      const known = this.#catalog;
+      if (known !== undefined) return read(known);
+      try {
+        const isThere = (await files.facts(folder)) !== undefined;
+        const storeId = isThere ? await readStoreId(files, folder) : undefined;
+        if (storeId === undefined) return await read(new Catalog());
+        return await read((await readLog({ ...this.#parts, storeId, epoch: 0 })).catalog);
+      } catch (error) {
+        throw openFailed(folder, error);
+      }
+    });
   }
 
   #write(entries: readonly Buffer[], about: string): ReturnType<LogWriter['write']> {
@@ -286,26 +303,7 @@ export class FileStore implements EventStore {
 
   #checkEpoch(epoch: number, stream: string): Catalog {
     const catalog = this.#claimed(stream);
-    const { epoch: current } = this.#ownership;
-    if (epoch !== current) throw fenced(`epoch ${epoch} is over, the current one is ${current}`, stream);
-    return catalog;
-  }
-
-  #checkAppends(appends: readonly StreamAppend[]): Catalog {
-    const catalog = this.#claimed(appends[0]?.stream ?? '');
-    const lastSeqs = new Map<string, number>();
-    const keys = new Set<string>();
-    for (const { stream, epoch, expectedSeq, events, uniqueKeys = [] } of appends) {
-      this.#checkEpoch(epoch, stream);
-      const lastSeq = lastSeqs.get(stream) ?? catalog.lastSeq(stream);
-      if (expectedSeq !== lastSeq) throw conflict(`expected seq ${expectedSeq}, found ${lastSeq}`, stream);
-      lastSeqs.set(stream, lastSeq + events.length);
-      for (const key of uniqueKeys) {
-        if (keys.has(key) || catalog.findKey(key) !== undefined)
-          throw conflict(`the key ${JSON.stringify(key)} is taken`, stream);
-        keys.add(key);
-      }
-    }
+    checkEpoch(epoch, this.#ownership.epoch, stream);
     return catalog;
   }
 
@@ -323,7 +321,15 @@ export class FileStore implements EventStore {
         if (this.#catalog !== catalog) throw conflict('the store was given back while it was compacted', '');
         return work();
       });
-    const compacting = compact({ files, folder, storeId: this.#storeId, durability, catalog, exclusive });
+    const ownership = this.#ownership;
+    const writer = this.#writer;
+    const compacting = compact({
+      ...{ files, folder, storeId: this.#storeId, durability, catalog, exclusive },
+      checkStillOwner: () => ownership.checkStillOwner('a compaction'),
+      syncLog: async () => writer?.sync(),
+    }).catch((error: unknown) => {
+      throw inputOutputFailed('a compaction', error);
+    });
     const settled = compacting.then(
       () => {},
       () => {},

@@ -15,6 +15,7 @@ import {
   write as nodeWrite,
 } from 'node:fs';
 import * as files from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** What a name in a folder stands for. */
 export type EntryKind = 'file' | 'folder' | 'link' | 'other';
@@ -57,7 +58,7 @@ export interface FileSystem {
   facts(path: string): Promise<FileFacts | undefined>;
   /** The names in a folder, in any order. */
   list(folder: string): Promise<readonly FolderEntry[]>;
-  /** Makes a folder, and those that it lies in, for this user alone; one that is there is left as it is. */
+  /** Makes a folder, and those that it lies in, for this user alone, durably; one that is there is left as it is. */
   makeFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name, which must not be in use (`EEXIST`). */
@@ -95,7 +96,11 @@ export const nodeFileSystem: FileSystem = {
     return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
   },
   async makeFolder(folder) {
-    await files.mkdir(folder, { recursive: true, mode: 0o700 });
+    const first = await files.mkdir(folder, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // The name of each folder that was made stands in the one above it.
+    for (let made = folder; made.length >= first.length; made = dirname(made))
+      await nodeFileSystem.syncFolder(dirname(made));
   },
   rename: (from, to) => files.rename(from, to),
   link: (from, to) => files.link(from, to),

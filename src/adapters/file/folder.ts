@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { FileSystem } from './file-system.ts';
-import { FORMAT_VERSION, readStoreId, STORE_FILE } from './log-reader.ts';
+import { readStoreId, STORE_FILE, storeFileText } from './log-reader.ts';
 import { badFormat } from './store-errors.ts';
 
 /** Names that a store may leave behind when its process dies in the middle of something. */
-const DRAFT = /^(claim|compaction|store)-[0-9a-f-]{36}\.tmp$/;
+const DRAFT = /^(blob|claim|compaction|store)-[0-9a-f-]{36}\.tmp$/;
 
 /**
  * Opens a folder for a writer, and makes it a store if it is empty or not there.
@@ -34,7 +34,7 @@ async function makeStore(files: FileSystem, folder: string): Promise<string> {
   const draft = join(folder, `store-${randomUUID()}.tmp`);
   const file = await files.open(draft, 'create');
   try {
-    await file.write(Buffer.from(JSON.stringify({ version: FORMAT_VERSION, id })), 0);
+    await file.write(Buffer.from(storeFileText(id)), 0);
     await file.sync();
   } finally {
     await file.close();
@@ -42,8 +42,9 @@ async function makeStore(files: FileSystem, folder: string): Promise<string> {
   try {
     await files.link(draft, join(folder, STORE_FILE));
   } catch (error) {
-    // Another process has made it a store in the same moment.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // Another process has made it a store in the same moment, and perhaps swept this draft away already.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
   }
   await files.remove(draft);
   await files.syncFolder(folder);
@@ -54,4 +55,14 @@ async function makeStore(files: FileSystem, folder: string): Promise<string> {
 async function checkLinks(files: FileSystem, folder: string): Promise<void> {
   const link = (await files.list(folder)).find(({ kind }) => kind === 'link');
   if (link !== undefined) throw badFormat(link.name, 'a symbolic link');
+}
+
+/**
+ * Removes what processes have left behind that died in the middle of something. Only for the owner: whoever else works on
+ * a draft now has lost the store, or is about to be refused.
+ */
+export async function sweepDrafts(files: FileSystem, folder: string): Promise<void> {
+  // What cannot be removed now is removed by the next owner.
+  for (const { name } of await files.list(folder))
+    if (DRAFT.test(name)) await files.remove(join(folder, name)).catch(() => {});
 }

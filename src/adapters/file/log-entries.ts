@@ -1,11 +1,12 @@
 /** Reads entries of a log whose places are known. */
 import { join } from 'node:path';
-import type { EventRecord, ReadRequest } from '../../ports/event-store.ts';
-import type { Catalog, Place } from './catalog.ts';
-import { entryAt, recordsOf } from './entries.ts';
+import { OrchestratorError } from '../../model/errors.ts';
+import type { CheckpointRecord, EventRecord, ReadRequest } from '../../ports/event-store.ts';
+import type { Catalog, CheckpointEntry, Place } from './catalog.ts';
+import { checkpointOf, entryAt, recordsOf } from './entries.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import type { Segment } from './segment.ts';
-import { corrupt, inputOutputFailed } from './store-errors.ts';
+import { badCheckpoint, corrupt, inputOutputFailed } from './store-errors.ts';
 
 interface Where {
   readonly files: FileSystem;
@@ -36,11 +37,21 @@ export async function readRecords(
   return records;
 }
 
-/** The body of one entry. @throws OrchestratorError `STORE_CORRUPT`, `STORE_UNAVAILABLE` */
-export async function readEntry(where: Where, place: Place, seq: number): Promise<Buffer> {
+/**
+ * A checkpoint. It is never needed, so one that is damaged is told by a code of its own.
+ * @throws OrchestratorError `CHECKPOINT_INVALID`, `STORE_UNAVAILABLE`
+ */
+export async function readCheckpoint(where: Where, found: CheckpointEntry): Promise<CheckpointRecord> {
   const reader = new SegmentReader(where);
   try {
-    return await reader.body(place, seq);
+    return checkpointOf(await reader.body(found, found.info.seq));
+  } catch (error) {
+    if (OrchestratorError.is(error) && error.code !== 'STORE_CORRUPT') throw error;
+    throw badCheckpoint(
+      { file: found.segment.file, offset: found.offset, seq: found.info.seq },
+      found.info.id,
+      error,
+    );
   } finally {
     await reader.close();
   }
@@ -84,7 +95,8 @@ class SegmentReader {
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
+    // What was read is read, whatever becomes of the descriptor.
+    await this.#file?.close().catch(() => {});
     this.#file = undefined;
     this.#segment = undefined;
   }

@@ -8,13 +8,17 @@
  *      is; the next segment says where that end is.
  */
 import { join } from 'node:path';
-import { Catalog } from './catalog.ts';
-import { type EventsMeta, entriesOf, metaOf } from './entries.ts';
+import { crc32 } from 'node:zlib';
+import { OrchestratorError } from '../../model/errors.ts';
+import { Catalog, type Place } from './catalog.ts';
+import { type Entry, type EventsMeta, entriesOf, metaOf } from './entries.ts';
 import type { FileSystem } from './file-system.ts';
 import { EMPTY_END, type Frame, type Scan, saltOf, scanFrames } from './frame.ts';
+import { type Anchor, type AnchorPlace, anchorEpoch, readAnchor } from './head-anchor.ts';
 import {
   chooseChain,
   headOf,
+  isSinceBoot,
   newSegment,
   parseSegmentName,
   type Segment,
@@ -36,6 +40,12 @@ export interface TornEnd {
   readonly file: string;
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** Where a log is read, and by whom. */
+export interface LogPlace extends AnchorPlace {
+  /** That of the reader's claim; 0 without one. */
+  readonly epoch: number;
 }
 
 /** What was read. */
@@ -61,7 +71,7 @@ export async function readStoreId(files: FileSystem, folder: string): Promise<st
   }
   if (facts.kind !== 'file') throw badFormat(STORE_FILE, `a ${facts.kind}`);
   const text = (await readFile(files, join(folder, STORE_FILE))).toString('utf8');
-  let found: { readonly version?: unknown; readonly id?: unknown };
+  let found: { readonly version?: unknown; readonly id?: unknown; readonly checksum?: unknown };
   try {
     found = (JSON.parse(text) ?? {}) as typeof found;
   } catch {
@@ -69,7 +79,18 @@ export async function readStoreId(files: FileSystem, folder: string): Promise<st
   }
   if (found.version !== FORMAT_VERSION) throw badVersion(STORE_FILE, found.version, FORMAT_VERSION);
   if (typeof found.id !== 'string') throw badFormat(STORE_FILE, 'no id');
+  // With another id no frame would be valid, and everything would look like what a crash has torn.
+  if (found.checksum !== crc32(found.id))
+    throw corrupt(
+      { file: STORE_FILE, offset: 0, seq: 0 },
+      'the id does not have the checksum it was written with',
+    );
   return found.id;
+}
+
+/** What the file says that makes a folder a store. */
+export function storeFileText(id: string): string {
+  return JSON.stringify({ version: FORMAT_VERSION, id, checksum: crc32(id) });
 }
 
 /** The bytes of a file. */
@@ -88,31 +109,37 @@ export async function readFile(files: FileSystem, path: string): Promise<Buffer>
  * Reads a log.
  * @throws OrchestratorError `STORE_CORRUPT`
  */
-export async function readLog(files: FileSystem, folder: string, storeId: string): Promise<ReadLog> {
+export async function readLog(place: LogPlace): Promise<ReadLog> {
+  const { files, folder } = place;
+  // First: the segments may grow while they are read, and have at least what it says then.
+  const anchor = await readAnchor(place);
   const names = (await files.list(folder)).map(({ name }) => name);
   const found = names.map(parseSegmentName).filter((name) => name !== undefined);
   const { segments, leftovers, gap } = chooseChain(found, []);
-  if (gap !== undefined)
-    throw corrupt({ file: folder, offset: 0, seq: gap }, `the segment at position ${gap} is missing`);
+  const last = segments.at(-1)?.last ?? 0;
+  const missing = gap ?? (anchor !== undefined && anchor.position > last ? last + 1 : undefined);
+  if (missing !== undefined)
+    throw corrupt({ file: folder, offset: 0, seq: missing }, `the segment at position ${missing} is missing`);
   const catalog = new Catalog();
   let torn: TornEnd | undefined;
-  let scanned = await scanNext(files, folder, storeId, segments[0]);
+  let scanned = await scanNext(place, segments[0], anchor);
   for (let i = 0; i < segments.length && scanned !== undefined; i++) {
     const current: ScannedSegment = scanned;
-    scanned = await scanNext(files, folder, storeId, segments[i + 1]);
+    scanned = await scanNext(place, segments[i + 1], anchor);
     // A last one without a head was begun and never finished: nothing in it counts, nor does it seal the one before.
     if (scanned !== undefined && scanned.head === undefined && i + 2 === segments.length) {
-      checkLast(scanned);
+      checkLast(scanned, place);
       scanned = undefined;
     }
-    torn = scanned === undefined ? checkLast(current) : checkSealed(current, scanned.head);
+    torn = scanned === undefined ? checkLast(current, place) : checkSealed(current, scanned.head);
     if (current.head === undefined) break;
     const segment = newSegment(current.name, current.scan.end);
     segment.sealedEnd = tailOf(current.scan) ?? current.scan.end;
     catalog.addSegment(segment);
     for (const frame of current.scan.frames) replayFrame(catalog, segment, frame);
   }
-  return { catalog, torn, leftovers: leftovers.map(({ file }) => file) };
+  const over = names.filter((name) => (anchorEpoch(name) ?? place.epoch) < place.epoch);
+  return { catalog, torn, leftovers: [...leftovers.map(({ file }) => file), ...over] };
 }
 
 /** A segment with what stands in it. */
@@ -121,24 +148,31 @@ interface ScannedSegment {
   readonly scan: Scan;
   readonly head: SegmentHead | undefined;
   readonly size: number;
+  /** How far the anchor says that it reaches. */
+  readonly anchored: number;
 }
 
 async function scanNext(
-  files: FileSystem,
-  folder: string,
-  storeId: string,
+  { files, folder, storeId }: LogPlace,
   name: SegmentName | undefined,
+  anchor: Anchor | undefined,
 ): Promise<ScannedSegment | undefined> {
   if (name === undefined) return undefined;
   const bytes = await readFile(files, join(folder, name.file));
   const scan = scanFrames(bytes, saltOf(storeId, name.file));
-  return { name, scan, head: headOf(scan), size: bytes.length };
+  const isAnchored = anchor?.position === name.last && anchor.epoch === name.epoch && name.generation === 0;
+  return { name, scan, head: headOf(scan), size: bytes.length, anchored: isAnchored ? anchor.end.offset : 0 };
 }
 
-/** The last segment: what follows its valid frames was torn, unless a frame says that it was committed. */
-function checkLast({ name, scan, size }: ScannedSegment): TornEnd | undefined {
+/** The last segment: what follows its valid frames was torn, unless a frame or the anchor says that it was committed. */
+function checkLast(
+  { name, scan, head, size, anchored }: ScannedSegment,
+  { boot }: LogPlace,
+): TornEnd | undefined {
   const { offset, frame } = scan.end;
-  if (scan.anchor > offset)
+  // Of frames that nobody synced a loss of power may have taken any, also one in the middle.
+  const mayLackFrames = head?.durability === 'os' && !isSinceBoot(head.boot, boot);
+  if (anchored > offset || (scan.anchor > offset && !mayLackFrames))
     throw corrupt({ file: name.file, offset, seq: frame + 1 }, 'what was acknowledged is damaged');
   return size > offset ? { file: name.file, offset, bytes: size - offset } : undefined;
 }
@@ -175,23 +209,34 @@ function replayFrame(catalog: Catalog, segment: Segment, { offset, payload, end 
   const start = end.offset - payload.length;
   for (const entry of entries) {
     const place = { segment, offset: start + entry.offset, length: entry.length };
-    switch (entry.kind) {
-      case 'events':
-        addEvents(catalog, metaOf<EventsMeta>(entry.body), place);
-        break;
-      case 'remove':
-        catalog.removeStreams(metaOf<readonly string[]>(entry.body));
-        segment.stones += entry.length;
-        break;
-      case 'checkpoint':
-        catalog.addCheckpoint(metaOf(entry.body), place);
-        break;
-      case 'dropCheckpoint':
-        catalog.removeCheckpoint(metaOf<string>(entry.body));
-        segment.stones += entry.length;
-        break;
-      default:
+    try {
+      replayEntry(catalog, entry, place);
+    } catch (error) {
+      if (OrchestratorError.is(error)) throw error;
+      const at = { file: segment.file, offset: place.offset, seq: end.frame };
+      throw corrupt(at, `what it says of its ${entry.kind} entry cannot be read`, error);
     }
+  }
+}
+
+function replayEntry(catalog: Catalog, entry: Entry, place: Place): void {
+  const { segment } = place;
+  switch (entry.kind) {
+    case 'events':
+      addEvents(catalog, metaOf<EventsMeta>(entry.body), place);
+      break;
+    case 'remove':
+      catalog.removeStreams(metaOf<readonly string[]>(entry.body));
+      segment.stones += entry.length;
+      break;
+    case 'checkpoint':
+      catalog.addCheckpoint(metaOf(entry.body), place);
+      break;
+    case 'dropCheckpoint':
+      catalog.removeCheckpoint(metaOf<string>(entry.body));
+      segment.stones += entry.length;
+      break;
+    default:
   }
 }
 

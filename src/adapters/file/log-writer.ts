@@ -11,11 +11,11 @@
 import { join } from 'node:path';
 import type { OrchestratorError } from '../../model/errors.ts';
 import type { Catalog } from './catalog.ts';
-
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { EMPTY_END, FRAME_HEADER_BYTES, FRAME_PAYLOAD_MAX, saltOf, sealFrame } from './frame.ts';
+import { HeadAnchor } from './head-anchor.ts';
 import type { Ownership } from './ownership.ts';
-import { encodeHead, newSegment, type Segment, type SegmentHead, segmentName } from './segment.ts';
+import { bootMark, encodeHead, newSegment, type Segment, type SegmentHead, segmentName } from './segment.ts';
 import { frameTooLong, inputOutputFailed, poisoned } from './store-errors.ts';
 
 /** What a writer is made of. */
@@ -25,6 +25,8 @@ export interface LogWriterParts {
   readonly storeId: string;
   readonly durability: 'os' | 'power';
   readonly segmentBytes: number;
+  /** Which start of the machine this is; empty if that is not known. */
+  readonly boot: string;
   readonly ownership: Ownership;
   readonly catalog: Catalog;
 }
@@ -38,22 +40,22 @@ export interface Written {
 
 export class LogWriter {
   readonly #parts: LogWriterParts;
+  readonly #anchor: HeadAnchor;
   #segment: Segment | undefined;
   #file: OpenFile | undefined;
   #failed: OrchestratorError | undefined;
 
   constructor(parts: LogWriterParts) {
     this.#parts = parts;
-  }
-
-  /** The segment that grows. */
-  get segment(): Segment | undefined {
-    return this.#segment;
+    this.#anchor = new HeadAnchor(parts, parts.ownership.epoch);
   }
 
   /** Begins the first segment of this claim. */
   open(): Promise<void> {
-    return this.#guard('the first segment of a claim', () => this.#begin());
+    return this.#guard('the first segment of a claim', async () => {
+      await this.#anchor.open();
+      await this.#begin();
+    });
   }
 
   /**
@@ -79,23 +81,38 @@ export class LogWriter {
     });
   }
 
+  /** Lets the disk have all that was written, also where appends do not wait for that. */
+  sync(): Promise<void> {
+    return this.#guard('a sync', async () => {
+      if (this.#parts.durability === 'os') await this.#file?.sync();
+    });
+  }
+
   /** Says for the last time what was committed, so that damage of it is noticed, and closes the file. */
   async close(): Promise<void> {
     const segment = this.#segment;
     try {
-      if (segment !== undefined && this.#failed === undefined && segment.end.frame > 1)
-        await this.#writeFrame(segment, Buffer.alloc(FRAME_HEADER_BYTES), 'a release');
+      if (segment !== undefined && this.#failed === undefined) await this.#seal(segment);
     } catch {
       // Nothing that was acknowledged depends on it.
     } finally {
+      await this.#anchor.close(this.#failed === undefined);
       await this.#file?.close().catch(() => {});
       this.#file = undefined;
       this.#segment = undefined;
     }
   }
 
+  /** Lets the disk have everything, also where no append asks for that, so that later damage is not taken for a lost end. */
+  async #seal(segment: Segment): Promise<void> {
+    if (segment.end.frame > 1) await this.#writeFrame(segment, Buffer.alloc(FRAME_HEADER_BYTES), 'a release');
+    if (this.#parts.durability === 'power') return;
+    await this.#file?.sync();
+    await this.#anchor.write(segment, segment.end, true);
+  }
+
   async #begin(): Promise<void> {
-    const { files, folder, storeId, durability, ownership, catalog } = this.#parts;
+    const { files, folder, storeId, durability, boot, ownership, catalog } = this.#parts;
     const before = catalog.segments.at(-1);
     if (before !== undefined) await this.#secure(before);
     const position = (before?.last ?? 0) + 1;
@@ -103,13 +120,19 @@ export class LogWriter {
     const file = await files.open(join(folder, segment.file), 'create');
     await this.#file?.close();
     this.#file = file;
-    const head: SegmentHead = { store: storeId, durability, boot: '', before: before?.sealedEnd ?? null };
+    const head: SegmentHead = {
+      store: storeId,
+      durability,
+      boot: bootMark(boot),
+      before: before?.sealedEnd ?? null,
+    };
     const bytes = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), encodeHead(head)]);
     const end = sealFrame(bytes, EMPTY_END, 0, saltOf(storeId, segment.file));
     await file.write(bytes, 0);
     await file.sync();
     await files.syncFolder(folder);
     await ownership.checkStillOwner(segment.file);
+    await this.#anchor.write(segment, end, true);
     segment.end = end;
     segment.sealedEnd = end;
     catalog.addSegment(segment);
@@ -135,8 +158,14 @@ export class LogWriter {
     const file = this.#file as OpenFile;
     const end = sealFrame(frame, segment.end, segment.end.offset, saltOf(storeId, segment.file));
     await file.write(frame, segment.end.offset);
-    if (durability === 'power') await file.sync();
-    await ownership.checkStillOwner(about);
+    const isSynced = durability === 'power';
+    if (isSynced) await file.sync();
+    const anchored = this.#anchor.write(segment, end, isSynced);
+    // Beside the question who owns the store, so that it costs no time; it has ended before anything else is done.
+    const [owner, anchor] = await Promise.allSettled([ownership.checkStillOwner(about), anchored]);
+    if (owner.status === 'rejected') throw owner.reason;
+    if (anchor.status === 'rejected') throw anchor.reason;
+    if (isSynced) this.#anchor.syncWhenIdle();
     segment.end = end;
     segment.sealedEnd = end;
   }

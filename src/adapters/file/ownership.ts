@@ -13,7 +13,9 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { OrchestratorError } from '../../model/errors.ts';
 import { isKnownDead, type ProcessMark, thisProcess } from '../this-process.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileSystem, FolderEntry } from './file-system.ts';
+import { anchorEpoch } from './head-anchor.ts';
+import { parseSegmentName } from './segment.ts';
 import { badFormat, fenced } from './store-errors.ts';
 
 /** What the file of an epoch says. */
@@ -30,6 +32,16 @@ function ownerFile(epoch: number): string {
 
 function givenBackFile(epoch: number): string {
   return `given-back-${String(epoch).padStart(10, '0')}`;
+}
+
+function ownersOf(entries: readonly FolderEntry[]): readonly number[] {
+  const found = entries.map(({ name }) => OWNER.exec(name)?.[1]).filter((text) => text !== undefined);
+  return found.map(Number).sort((a, b) => a - b);
+}
+
+/** The epoch that a name in the folder speaks of; 0 if of none. */
+function epochIn(name: string): number {
+  return parseSegmentName(name)?.epoch ?? anchorEpoch(name) ?? 0;
 }
 
 export class Ownership {
@@ -61,9 +73,11 @@ export class Ownership {
    * @throws OrchestratorError `STORE_OWNED`, `STORE_FORMAT`
    */
   async claim(owner: string): Promise<number> {
-    const epochs = await this.#epochs();
+    const entries = await this.#files.list(this.#folder);
+    const epochs = ownersOf(entries);
     const current = epochs.at(-1) ?? 0;
-    const epoch = current + 1;
+    // Also greater than what stands in the log: if the files of owners were lost, what is written would be passed over.
+    const epoch = Math.max(current, ...entries.map(({ name }) => epochIn(name))) + 1;
     const bytes = Buffer.from(JSON.stringify({ epoch, owner, ...thisProcess() } satisfies OwnerRecord));
     const draft = join(this.#folder, `claim-${randomUUID()}.tmp`);
     const file = await this.#files.open(draft, 'create');
@@ -118,12 +132,6 @@ export class Ownership {
     // The file of the next epoch may be gone again, when there was another one since; then the own one is gone longer.
     if (mine === undefined || next !== undefined)
       throw fenced(`epoch ${this.epoch} is over, another process has taken the store over`, stream);
-  }
-
-  async #epochs(): Promise<readonly number[]> {
-    const entries = await this.#files.list(this.#folder);
-    const found = entries.map(({ name }) => OWNER.exec(name)?.[1]).filter((text) => text !== undefined);
-    return found.map(Number).sort((a, b) => a - b);
   }
 
   /** @throws OrchestratorError `STORE_OWNED` while the owner of an epoch lives */

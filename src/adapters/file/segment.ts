@@ -6,6 +6,7 @@
  * their positions; its name says which.
  */
 
+import { crc32 } from 'node:zlib';
 import type { Durability } from '../../ports/event-store.ts';
 import { type Entry, encodeEntry, entriesOf, metaOf } from './entries.ts';
 import type { Scan, SegmentEnd } from './frame.ts';
@@ -26,7 +27,7 @@ export interface SegmentName {
 export interface SegmentHead {
   readonly store: string;
   readonly durability: Durability;
-  /** Which start of the machine it was written in; empty if that is not known. */
+  /** The mark of the start of the machine that it was written in. */
   readonly boot: string;
   /** Where the segment at the position before ended; nothing before the first one. */
   readonly before: SegmentEnd | null;
@@ -66,6 +67,19 @@ export function parseSegmentName(file: string): SegmentName | undefined {
 /** A segment that begins. */
 export function newSegment(name: SegmentName, end: SegmentEnd): Segment {
   return { ...name, end, sealedEnd: end, dead: 0, stones: 0, id: -1 };
+}
+
+/** What no start of a machine has as its mark. */
+const NO_BOOT = '00000000';
+
+/** A start of the machine as eight digits. */
+export function bootMark(boot: string): string {
+  return boot === '' ? NO_BOOT : crc32(boot).toString(16).padStart(8, '0');
+}
+
+/** Whether something was written since the machine was started; `false` also where nobody can tell. */
+export function isSinceBoot(mark: string, boot: string): boolean {
+  return mark !== NO_BOOT && mark === bootMark(boot);
 }
 
 /** The entry that a segment begins with. */

@@ -27,6 +27,16 @@ export function corrupt(place: DamagePlace, found: string, cause?: unknown): Orc
   );
 }
 
+/** A checkpoint that was kept and cannot be used. */
+export function badCheckpoint(place: DamagePlace, id: string, cause: unknown): OrchestratorError {
+  const { file, offset, seq } = place;
+  return new OrchestratorError(
+    'CHECKPOINT_INVALID',
+    `${file}, offset ${offset}, checkpoint ${quote(id)}: it cannot be decoded. The log says the same; remove the checkpoint.`,
+    { details: { file, offset, seq, id }, cause },
+  );
+}
+
 /** A file that is no part of a store. */
 export function badFormat(file: string, found: string): OrchestratorError {
   return refuse('STORE_FORMAT', { at: file, found, allowed: 'a file that a file store has written' });
@@ -62,6 +72,12 @@ export function inputOutputFailed(what: string, error: unknown): OrchestratorErr
     details: { osCode: code },
     cause: error,
   });
+}
+
+/** The same for whatever else the system refuses; an error that is not the system's is one of this package, and shows as it is. */
+export function systemFailed(error: unknown): unknown {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return typeof code === 'string' ? inputOutputFailed('a change of its files', error) : error;
 }
 
 function storeFull(what: string, error: unknown): OrchestratorError {

@@ -18,11 +18,16 @@ import { appendMore, hasMore, OWNER, play, STEPS } from './story.ts';
 /** Where the store lies on a disk in memory. */
 export const FOLDER = '/store';
 const ALL = STEPS.length;
+/** How many steps the small log has. */
+export const SMALL = 4;
+const THOROUGH_EACH = 3;
 const LOG = /\.log$/;
 
 /** A file store by its parts, small enough to have several segments. */
 export function storeOn(files: FileSystem, durability: 'os' | 'power' = 'power', folder = FOLDER): FileStore {
+  const boot = files instanceof MemoryDisk ? files.boot : 'first';
   return new FileStore({
+    boot,
     files,
     folder,
     durability,
@@ -35,6 +40,16 @@ export function storeOn(files: FileSystem, durability: 'os' | 'power' = 'power',
 }
 
 export const openFileStore: OpenStore = (disk) => storeOn(disk);
+
+/** A log of one segment, whose first steps are all that was ever written; as a death leaves it. */
+export async function buildSmallDisk(): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  const store = storeOn(disk);
+  await play(store, await store.claim(OWNER), STEPS.slice(0, SMALL), () => {});
+  const dead = disk.copy();
+  await store.release(OWNER);
+  return dead;
+}
 
 /** The log of the whole story, through the file system of the machine: as a death leaves it, and given back. */
 export async function buildDisks(): Promise<{ readonly dead: MemoryDisk; readonly closed: MemoryDisk }> {
@@ -60,20 +75,23 @@ export function logBytes(disk: MemoryDisk): number {
   return sum;
 }
 
-const DAMAGED: Omit<Expected, 'isThorough'> = { atLeast: ALL, atMost: ALL, mayRefuse: true };
+/** What is expected of a disk that was damaged after so many steps. */
+function damaged(steps: number, isThorough: boolean): Expected {
+  return { atLeast: steps, atMost: steps, mayRefuse: true, isThorough };
+}
 
 /** Cuts every file of a disk at every byte. */
-export async function truncations(judge: Judge, disk: MemoryDisk, every = 1): Promise<void> {
+export async function truncations(judge: Judge, disk: MemoryDisk, every = 1, steps = ALL): Promise<void> {
   for (const [path, { bytes }] of disk.names)
     for (let size = 0; size < bytes.length; size += every) {
       const cut = disk.copy();
       cut.put(path, bytes.subarray(0, size));
-      await judge.judge(cut, { ...DAMAGED, isThorough: true }, `${path} cut at ${size} of ${bytes.length}`);
+      await judge.judge(cut, damaged(steps, true), `${path} cut at ${size} of ${bytes.length}`);
     }
 }
 
 /** Turns every bit of every file of a disk. */
-export async function flips(judge: Judge, disk: MemoryDisk, every = 1): Promise<void> {
+export async function flips(judge: Judge, disk: MemoryDisk, every = 1, steps = ALL): Promise<void> {
   for (const [path, { bytes }] of disk.names)
     for (let bit = 0; bit < bytes.length * 8; bit += every) {
       const turned = Buffer.from(bytes);
@@ -81,15 +99,17 @@ export async function flips(judge: Judge, disk: MemoryDisk, every = 1): Promise<
       const flipped = disk.copy();
       flipped.put(path, turned);
       const about = `${path}, byte ${bit >> 3}, bit ${bit & 7}`;
-      await judge.judge(flipped, { ...DAMAGED, isThorough: bit % 61 === 0 }, about);
+      await judge.judge(flipped, damaged(steps, bit % 61 === 0), about);
     }
 }
 
 /** Takes every file away, fills its end with zeros and rubbish, and exchanges it for every other one. */
-export async function wholeFiles(judge: Judge, disk: MemoryDisk): Promise<void> {
+export async function wholeFiles(judge: Judge, disk: MemoryDisk, steps = ALL): Promise<void> {
   for (const [path, { bytes }] of disk.names) {
+    // A blob is asked for by its name alone: one that is gone was never there.
+    const isBlob = path.includes('/blobs/');
     const given: readonly (readonly [string, Buffer | undefined])[] = [
-      ['missing', undefined],
+      ...(isBlob ? [] : [['missing', undefined] as const]),
       ['with 4 KiB of zeros behind', Buffer.concat([bytes, Buffer.alloc(4_096)])],
       ['with 64 KiB of rubbish behind', Buffer.concat([bytes, Buffer.alloc(65_536, 'rubbish')])],
       ['zeros', Buffer.alloc(bytes.length)],
@@ -99,7 +119,7 @@ export async function wholeFiles(judge: Judge, disk: MemoryDisk): Promise<void> 
       const changed = disk.copy();
       if (content === undefined) changed.names.delete(path);
       else changed.put(path, content);
-      await judge.judge(changed, { ...DAMAGED, isThorough: true }, `${path} ${what}`);
+      await judge.judge(changed, damaged(steps, true), `${path} ${what}`);
     }
   }
 }
@@ -132,7 +152,7 @@ export async function crashes(
       atLeast: isDeathOnly || durability === 'power' ? acknowledged : 0,
       atMost: Math.min(ALL, acknowledged + 1),
       mayRefuse: false,
-      isThorough: true,
+      isThorough: judge.states % THOROUGH_EACH === 0,
       mayHaveOldBlobs: !isDeathOnly,
     };
     await judge.judge(state, expected, about);

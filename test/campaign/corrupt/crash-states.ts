@@ -54,13 +54,13 @@ export function* crashStates(
     for (const kept of choices(open, random)) {
       const there = new Set([...all].filter((i) => !open.includes(i) || kept.has(i)));
       const about = `no power after operation ${count}, kept of ${open.join(' ')}: ${[...kept].join(' ')}`;
-      yield { disk: diskWith(base, done, there), acknowledged, isDeathOnly: false, about };
+      yield { disk: restarted(diskWith(base, done, there)), acknowledged, isDeathOnly: false, about };
       const lastKept = Math.max(...kept);
       const torn = operations[lastKept];
       if (torn?.type === 'write')
         for (const size of tornSizes(torn.bytes.length).slice(0, 2))
           yield {
-            disk: diskWith(base, done, there, size, lastKept),
+            disk: restarted(diskWith(base, done, there, size, lastKept)),
             acknowledged,
             isDeathOnly: false,
             about: `${about}, ${size} bytes of the last one`,
@@ -106,6 +106,12 @@ function* choices(open: readonly number[], random: () => number): Generator<Read
   }
 }
 
+/** Without power the machine has to be started again. */
+function restarted(disk: MemoryDisk): MemoryDisk {
+  disk.boot = 'second';
+  return disk;
+}
+
 function diskWith(
   base: MemoryDisk,
   done: readonly Operation[],
@@ -122,5 +128,6 @@ function diskWith(
       disk.apply({ ...operation, bytes: operation.bytes.subarray(0, tornSize) }, inodes);
     else disk.apply(operation, inodes);
   }
+  disk.prune();
   return disk;
 }

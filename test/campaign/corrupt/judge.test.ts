@@ -67,11 +67,12 @@ const ignoringChecksums: OpenStore = (disk) => {
 const droppingTails: OpenStore = (disk) => {
   const store = openFileStore(disk);
   const claim: Store['claim'] = async (owner) => {
-    for (;;)
+    for (const path of disk.names.keys()) if (path.includes('/anchor-')) disk.names.delete(path);
+    for (let look = 1; ; look++)
       try {
         return await store.claim(owner);
       } catch (error) {
-        if (!OrchestratorError.is(error, 'STORE_CORRUPT')) throw error;
+        if (!OrchestratorError.is(error, 'STORE_CORRUPT') || look > 20) throw error;
         const { file, offset } = error.details as { readonly file: string; readonly offset: number };
         const damaged = disk.names.get(`${FOLDER}/${file}`);
         if (damaged === undefined) throw error;

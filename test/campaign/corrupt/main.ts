@@ -6,11 +6,13 @@ import { parseArgs } from 'node:util';
 import { seededRandom } from '../../support/seeded-random.ts';
 import {
   buildDisks,
+  buildSmallDisk,
   crashes,
   faults,
   flips,
   logBytes,
   openFileStore,
+  SMALL,
   storeOn,
   truncations,
   wholeFiles,
@@ -77,6 +79,13 @@ async function campaign(run: Run): Promise<number> {
     const exchanged = new Judge(`files missing, exchanged, with rubbish, ${what}`, openFileStore);
     sum += await judged(run, 'file', exchanged, () => wholeFiles(exchanged, disk));
   }
+  const small = await buildSmallDisk();
+  const first = new Judge('a log of one segment: cut, turned, exchanged', openFileStore);
+  sum += await judged(run, 'file', first, async () => {
+    await truncations(first, small, run.every, SMALL);
+    await flips(first, small, run.every, SMALL);
+    await wholeFiles(first, small, SMALL);
+  });
   for (const durability of ['power', 'os'] as const) {
     const judge = new Judge(`crash states, durability ${durability}`, (disk) => storeOn(disk, durability));
     sum += await judged(run, 'crash', judge, () => crashes(judge, durability, seededRandom(run.seed)));

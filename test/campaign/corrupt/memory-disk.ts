@@ -44,6 +44,8 @@ export class MemoryDisk implements FileSystem {
   operations: Operation[] | undefined;
   /** The clock of the file system. Milliseconds since 1970. */
   now = 1_000_000;
+  /** Which start of its machine this is. */
+  boot = 'first';
   #inodes = 0;
 
   /** A disk with the files of a folder of the machine. */
@@ -65,6 +67,7 @@ export class MemoryDisk implements FileSystem {
   copy(): MemoryDisk {
     const copy = new MemoryDisk();
     copy.now = this.now;
+    copy.boot = this.boot;
     copy.#inodes = this.#inodes;
     const inodes = new Map<number, Inode>();
     for (const [path, inode] of this.names) {
@@ -99,7 +102,6 @@ export class MemoryDisk implements FileSystem {
         inodes.set(operation.inode, inode);
         if (operation.type === 'rename' && this.names.get(operation.from) === inode)
           this.names.delete(operation.from);
-        this.put(operation.path, inode.bytes);
         this.names.set(operation.path, inode);
         break;
       }
@@ -128,6 +130,14 @@ export class MemoryDisk implements FileSystem {
       }
       default:
     }
+  }
+
+  /** Takes away what lies in folders that are not there. */
+  prune(): void {
+    const isLost = (path: string): boolean =>
+      path !== '/' && (!this.folders.has(dirname(path)) || isLost(dirname(path)));
+    for (const path of this.names.keys()) if (isLost(path)) this.names.delete(path);
+    for (const path of this.folders) if (isLost(path)) this.folders.delete(path);
   }
 
   async open(path: string, mode: OpenMode): Promise<OpenFile> {
@@ -168,6 +178,7 @@ export class MemoryDisk implements FileSystem {
     for (let at = folder; !this.folders.has(at); at = dirname(at)) {
       this.folders.add(at);
       this.note({ type: 'makeFolder', path: at });
+      this.note({ type: 'syncFolder', path: dirname(at) });
     }
   }
 
