@@ -94,7 +94,11 @@ export async function compact(parts: CompactionParts): Promise<Compaction | unde
     await parts.exclusive(async () => {
       await parts.checkStillOwner();
       await parts.syncLog();
-      await files.rename(draft, join(folder, copy.file));
+      await files.rename(draft, join(folder, copy.file)).catch(async (error: unknown) => {
+        // A later owner may have swept the draft away.
+        await parts.checkStillOwner();
+        throw error;
+      });
       await files.syncFolder(folder);
       await parts.checkStillOwner();
       adopt(catalog, old, copy, moved);

@@ -158,7 +158,8 @@ export function metaOf<Meta>(body: Buffer): Meta {
 /** The records of an entry of events whose `seq` lies in a range, both ends included. */
 export function recordsOf(body: Buffer, from: number, to: number): EventRecord[] {
   const lines = body.toString('utf8').split('\n');
-  const { s: stream, q: first, v: shapes } = JSON.parse(lines[0] as string) as EventsMeta;
+  const { s: stream, q: first, n: count, v: shapes } = JSON.parse(lines[0] as string) as EventsMeta;
+  if (lines.length - 1 !== count) throw new Error(`it has ${lines.length - 1} events, and says ${count}`);
   const records: EventRecord[] = [];
   for (let i = Math.max(0, from - first); i < lines.length - 1 && first + i <= to; i++) {
     const payload = decodePayload(lines[i + 1] as string) as { readonly type: string; readonly at: number };

@@ -241,6 +241,8 @@ function replayEntry(catalog: Catalog, entry: Entry, place: Place): void {
 }
 
 function addEvents(catalog: Catalog, meta: EventsMeta, place: Parameters<Catalog['addEvents']>[1]): void {
+  if (typeof meta.s !== 'string' || !Number.isSafeInteger(meta.n) || meta.n < 0)
+    throw new Error('no stream, or no number of events');
   const expected = catalog.lastSeq(meta.s) + 1;
   if (meta.q !== expected) {
     const at = { file: place.segment.file, offset: place.offset, seq: meta.q, stream: meta.s };
