@@ -77,8 +77,11 @@ export class Engine implements Requests {
 
   append(batch: readonly TextAppend[]): void {
     this.#write(() => {
+      let checked: number | undefined;
       for (const append of batch) {
-        this.#owner.checkEpoch(append.epoch, append.stream);
+        // Within a transaction nobody else becomes the owner, and the appends of a batch mostly have one epoch.
+        if (append.epoch !== checked) this.#owner.checkEpoch(append.epoch, append.stream);
+        checked = append.epoch;
         this.#streams.append(append);
       }
       if (this.#streams.mayHaveRemoved) this.#streams.sweep(SWEEP_WITH_APPEND);

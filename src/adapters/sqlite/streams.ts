@@ -44,41 +44,58 @@ export class Streams {
   /** Inside a transaction. */
   append(append: TextAppend): void {
     const { stream, expectedSeq, events, keys, facts } = append;
-    const found = this.#find(stream);
-    const lastSeq = found === undefined ? 0 : toNumber(found.last_seq);
-    if (expectedSeq !== lastSeq) throw conflict(`expected seq ${expectedSeq}, found ${lastSeq}`, stream);
+    const last = events[events.length - 1];
+    const id = (expectedSeq > 0 ? this.#moveEnd(append, last) : undefined) ?? this.#whose(append, last);
+    if (id === undefined) return;
     for (const key of keys) {
       if (this.#db.get('SELECT 1 FROM keys WHERE key = ?', key) !== undefined)
         throw conflict(`the key ${JSON.stringify(key)} is taken`, stream);
     }
-    const last = events[events.length - 1];
-    if (last === undefined && found === undefined) return;
-    const id = found === undefined ? this.#create(stream) : toNumber(found.id);
-    if (last !== undefined) this.#write(id, stream, expectedSeq, events, last);
+    this.#write(id, stream, expectedSeq, events);
     for (const key of keys) this.#db.run('INSERT INTO keys (key, stream_id) VALUES (?, ?)', key, id);
     if (facts !== undefined) this.#writeFacts(id, facts);
+  }
+
+  /**
+   * Says where a stream ends from now on, and finds by the same look-up whether it ends where its writer believes: nearly
+   * every append needs no more.
+   * @returns its id; nothing if it ends somewhere else or is not there, or if it gets no events
+   */
+  #moveEnd({ stream, expectedSeq, events }: TextAppend, last: TextEvent | undefined): number | undefined {
+    if (last === undefined) return undefined;
+    const row = this.#db.get<{ id: number | bigint }>(
+      'UPDATE streams SET last_seq = ?, last_type = ?, last_at = ? WHERE stream = ? AND last_seq = ? RETURNING id',
+      ...[expectedSeq + events.length, last.type, last.at, stream, expectedSeq],
+    );
+    return row === undefined ? undefined : toNumber(row.id);
+  }
+
+  /**
+   * A stream that begins, or gets no events; any other one does not end where its writer believes.
+   * @returns its id; nothing if there is none, and nothing to begin it with
+   */
+  #whose(append: TextAppend, last: TextEvent | undefined): number | undefined {
+    const { stream, expectedSeq, events } = append;
+    const found = this.#find(stream);
+    const lastSeq = found === undefined ? 0 : toNumber(found.last_seq);
+    if (expectedSeq !== lastSeq) throw conflict(`expected seq ${expectedSeq}, found ${lastSeq}`, stream);
+    if (found !== undefined) return this.#moveEnd(append, last) ?? toNumber(found.id);
+    return last === undefined ? undefined : this.#create(stream, events.length, last);
   }
 
   #find(stream: string): StreamRow | undefined {
     return this.#db.get<StreamRow>('SELECT id, last_seq FROM streams WHERE stream = ?', stream);
   }
 
-  #create(stream: string): number {
+  #create(stream: string, lastSeq: number, { type, at }: TextEvent): number {
     const row = this.#db.get<{ id: number | bigint }>(
-      `INSERT INTO streams (stream, kind, last_seq, last_type, last_at) VALUES (?, ?, 0, '', 0) RETURNING id`,
-      stream,
-      stream.slice(0, stream.indexOf(':') + 1),
+      'INSERT INTO streams (stream, kind, last_seq, last_type, last_at) VALUES (?, ?, ?, ?, ?) RETURNING id',
+      ...[stream, stream.slice(0, stream.indexOf(':') + 1), lastSeq, type, at],
     );
     return toNumber(row?.id);
   }
 
-  #write(
-    id: number,
-    stream: string,
-    expectedSeq: number,
-    events: readonly TextEvent[],
-    last: TextEvent,
-  ): void {
+  #write(id: number, stream: string, expectedSeq: number, events: readonly TextEvent[]): void {
     let seq = expectedSeq;
     for (const event of events) {
       seq++;
@@ -87,10 +104,6 @@ export class Streams {
         ...[id, seq, event.type, event.at, event.version, checksumOf(stream, seq, event), event.text],
       );
     }
-    this.#db.run(
-      'UPDATE streams SET last_seq = ?, last_type = ?, last_at = ? WHERE id = ?',
-      ...[seq, last.type, last.at, id],
-    );
   }
 
   #writeFacts(id: number, { workflowId, status, startedAt, attributes }: StreamFacts): void {

@@ -10,8 +10,8 @@
 import { Worker } from 'node:worker_threads';
 import { OrchestratorError } from '../../model/errors.ts';
 import { threadEntry } from './entry-url.ts';
-import type { Desk, EngineSettings, Method, Requests } from './requests.ts';
-import { carriedError, SQLITE_THREAD, type ToHost, type ToThread } from './thread-messages.ts';
+import type { Desk, EngineSettings, Method, Requests, TextAppend } from './requests.ts';
+import { carriedError, packAppends, SQLITE_THREAD, type ToHost, type ToThread } from './thread-messages.ts';
 
 /** How long a thread may take to close its database, in milliseconds, before it is ended. */
 const CLOSE_MS_MAX = 10_000;
@@ -69,7 +69,8 @@ export class ThreadDesk implements Desk {
       );
     try {
       this.#session ??= this.#start();
-      return this.#post(this.#session, method, given) as Promise<ReturnType<Requests[M]>>;
+      const carried = method === 'append' ? [packAppends(given[0] as readonly TextAppend[])] : given;
+      return this.#post(this.#session, method, carried) as Promise<ReturnType<Requests[M]>>;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -11,7 +11,15 @@ import { Engine } from './engine.ts';
 import { loadDriver } from './load-driver.ts';
 import { openFile } from './open-database.ts';
 import type { EngineSettings } from './requests.ts';
-import { carryError, SQLITE_THREAD, type ThreadData, type ToHost, type ToThread } from './thread-messages.ts';
+import {
+  carryError,
+  type PackedAppends,
+  SQLITE_THREAD,
+  type ThreadData,
+  type ToHost,
+  type ToThread,
+  unpackAppends,
+} from './thread-messages.ts';
 
 /** Serves the host of a thread until it is told to close. */
 export function serveStore(
@@ -27,7 +35,8 @@ export function serveStore(
     try {
       if (method !== 'close') {
         engine ??= open();
-        return { id, value: engine.answer(method, given as never) };
+        const asked = method === 'append' ? [unpackAppends(given[0] as PackedAppends)] : given;
+        return { id, value: engine.answer(method, asked as never) };
       }
       engine?.close();
       engine = undefined;

@@ -2,6 +2,6 @@
 import { parentPort } from 'node:worker_threads';
 
 parentPort?.on('message', ({ given }: { readonly given: readonly unknown[] }) => {
-  if (JSON.stringify(given).includes('"stream":"die"')) process.exit(7);
+  if (JSON.stringify(given).includes('"die"')) process.exit(7);
 });
 await import('../../../src/sqlite-thread.ts');
