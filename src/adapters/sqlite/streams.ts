@@ -22,6 +22,12 @@ interface StreamRow {
   readonly last_seq: number | bigint;
 }
 
+interface FactsRow {
+  readonly workflow_id: string | null;
+  readonly started_at: number | null;
+  readonly attributes: string | null;
+}
+
 interface EventRow {
   readonly seq: number | bigint;
   readonly type: string;
@@ -45,15 +51,16 @@ export class Streams {
   append(append: TextAppend): void {
     const { stream, expectedSeq, events, keys, facts } = append;
     const last = events[events.length - 1];
-    const id = (expectedSeq > 0 ? this.#moveEnd(append, last) : undefined) ?? this.#whose(append, last);
-    if (id === undefined) return;
+    const known = (expectedSeq > 0 ? this.#moveEnd(append, last) : undefined) ?? this.#known(append, last);
     for (const key of keys) {
       if (this.#db.get('SELECT 1 FROM keys WHERE key = ?', key) !== undefined)
         throw conflict(`the key ${JSON.stringify(key)} is taken`, stream);
     }
+    if (known === undefined && last === undefined) return;
+    const id = known ?? this.#create(append, last as TextEvent);
     this.#write(id, stream, expectedSeq, events);
     for (const key of keys) this.#db.run('INSERT INTO keys (key, stream_id) VALUES (?, ?)', key, id);
-    if (facts !== undefined) this.#writeFacts(id, facts);
+    if (facts !== undefined && known !== undefined) this.#writeFacts(id, facts);
   }
 
   /**
@@ -72,27 +79,32 @@ export class Streams {
 
   /**
    * A stream that begins, or gets no events; any other one does not end where its writer believes.
-   * @returns its id; nothing if there is none, and nothing to begin it with
+   * @returns its id; nothing if it is still to begin
    */
-  #whose(append: TextAppend, last: TextEvent | undefined): number | undefined {
-    const { stream, expectedSeq, events } = append;
+  #known(append: TextAppend, last: TextEvent | undefined): number | undefined {
+    const { stream, expectedSeq } = append;
     const found = this.#find(stream);
     const lastSeq = found === undefined ? 0 : toNumber(found.last_seq);
     if (expectedSeq !== lastSeq) throw conflict(`expected seq ${expectedSeq}, found ${lastSeq}`, stream);
-    if (found !== undefined) return this.#moveEnd(append, last) ?? toNumber(found.id);
-    return last === undefined ? undefined : this.#create(stream, events.length, last);
+    return found === undefined ? undefined : (this.#moveEnd(append, last) ?? toNumber(found.id));
   }
 
   #find(stream: string): StreamRow | undefined {
     return this.#db.get<StreamRow>('SELECT id, last_seq FROM streams WHERE stream = ?', stream);
   }
 
-  #create(stream: string, lastSeq: number, { type, at }: TextEvent): number {
+  /** With its facts at once: an update of what indexes have costs as much as the whole row. */
+  #create({ stream, events, facts }: TextAppend, { type, at }: TextEvent): number {
+    const { workflowId = null, status = null, startedAt = null, attributes } = facts ?? {};
     const row = this.#db.get<{ id: number | bigint }>(
-      'INSERT INTO streams (stream, kind, last_seq, last_type, last_at) VALUES (?, ?, ?, ?, ?) RETURNING id',
-      ...[stream, stream.slice(0, stream.indexOf(':') + 1), lastSeq, type, at],
+      `INSERT INTO streams (stream, kind, last_seq, last_type, last_at, workflow_id, status, started_at, attributes)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+      ...[stream, stream.slice(0, stream.indexOf(':') + 1), events.length, type, at],
+      ...[workflowId, status, startedAt, textOf(attributes)],
     );
-    return toNumber(row?.id);
+    const id = toNumber(row?.id);
+    this.#addAttributes(id, attributes);
+    return id;
   }
 
   #write(id: number, stream: string, expectedSeq: number, events: readonly TextEvent[]): void {
@@ -106,18 +118,28 @@ export class Streams {
     }
   }
 
+  /** Writes what has changed: mostly that is the status alone, and what is written anew has to be moved in every index. */
   #writeFacts(id: number, { workflowId, status, startedAt, attributes }: StreamFacts): void {
-    const text = attributes === undefined ? null : JSON.stringify(attributes);
-    const before = this.#db.get<{ attributes: string | null }>(
-      'SELECT attributes FROM streams WHERE id = ?',
+    const text = textOf(attributes);
+    const before = this.#db.get<FactsRow>(
+      'SELECT workflow_id, started_at, attributes FROM streams WHERE id = ?',
       id,
     );
+    const isSame = before?.attributes === text;
+    if (isSame && before?.workflow_id === workflowId && before.started_at === startedAt) {
+      this.#db.run('UPDATE streams SET status = ? WHERE id = ?', status, id);
+      return;
+    }
     this.#db.run(
       'UPDATE streams SET workflow_id = ?, status = ?, started_at = ?, attributes = ? WHERE id = ?',
       ...[workflowId, status, startedAt, text, id],
     );
-    if (before?.attributes === text) return;
+    if (isSame) return;
     this.#db.run('DELETE FROM attributes WHERE stream_id = ?', id);
+    this.#addAttributes(id, attributes);
+  }
+
+  #addAttributes(id: number, attributes: StreamFacts['attributes']): void {
     for (const [name, value] of Object.entries(attributes ?? {}))
       this.#db.run(
         'INSERT INTO attributes (name, value, stream_id) VALUES (?, ?, ?)',
@@ -205,6 +227,10 @@ export class Streams {
   get mayHaveRemoved(): boolean {
     return this.#mayHaveRemoved;
   }
+}
+
+function textOf(attributes: StreamFacts['attributes']): string | null {
+  return attributes === undefined ? null : JSON.stringify(attributes);
 }
 
 /** A value of an attribute as a text that no value of another type has. */
