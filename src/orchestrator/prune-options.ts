@@ -23,7 +23,12 @@ export interface PruneOptions {
   /** Those of this workflow. */
   readonly workflowId?: string | undefined;
   /** Those with this end, or one of these. Default: all three. */
-  readonly status?: EndStatus | readonly EndStatus[] | undefined;
+  readonly status?:
+    | 'completed'
+    | 'failed'
+    | 'cancelled'
+    | readonly ('completed' | 'failed' | 'cancelled')[]
+    | undefined;
   /** At most so many: 1 to 1,000,000. Default 10,000. */
   readonly limit?: number | undefined;
   /** Only tells what would be removed. */
@@ -31,8 +36,6 @@ export interface PruneOptions {
   /** Ends it with `WAIT_ABORTED`; what is removed already stays removed. */
   readonly signal?: AbortSignal | undefined;
 }
-
-type EndStatus = 'completed' | 'failed' | 'cancelled';
 
 /** The same, checked. */
 export interface CheckedPrune {
@@ -57,6 +60,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'dryRun',
   'signal',
 ]);
+
 /** @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID` */
 export function checkPrune(given: unknown, at: string): CheckedPrune {
   return reading(at, 'an object of options', () => {
@@ -111,6 +115,12 @@ export function checkRetention(given: unknown, at: string): CheckedRetention | u
   const { every, ...prune } = options;
   return {
     prune: checkPrune(prune, at),
-    everyMs: every === undefined ? EVERY_MS : Math.max(EVERY_MS_MIN, checkDuration(every, `${at}/every`)),
+    everyMs: every === undefined ? EVERY_MS : checkEvery(every, `${at}/every`),
   };
+}
+
+function checkEvery(every: unknown, at: string): number {
+  const everyMs = checkDuration(every, at);
+  if (everyMs < EVERY_MS_MIN) throw invalidOption(at, every, 'a duration of at least 1s');
+  return everyMs;
 }

@@ -33,8 +33,24 @@ const PAGE = 1_000;
 /** Runs that are removed together. */
 const AT_ONCE = 64;
 
-/** @throws OrchestratorError `WAIT_ABORTED`, and what the store throws */
-export async function pruneRuns(parts: Composition, options: CheckedPrune): Promise<PrunedRuns> {
+/** By orchestrator, the end of the last one: what two count at once, both would remove. */
+const underWay = new WeakMap<Composition, Promise<unknown>>();
+
+/**
+ * Removes ended runs, one call after the other.
+ * @throws OrchestratorError `WAIT_ABORTED`, and what the store throws
+ */
+export function pruneRuns(parts: Composition, options: CheckedPrune): Promise<PrunedRuns> {
+  const before = underWay.get(parts) ?? Promise.resolve();
+  const pruning = before.then(() => pruneNow(parts, options));
+  underWay.set(
+    parts,
+    pruning.catch(() => {}),
+  );
+  return pruning;
+}
+
+async function pruneNow(parts: Composition, options: CheckedPrune): Promise<PrunedRuns> {
   const kept = { tooRecent: 0, inKeepLast: 0, hasCheckpoint: 0, inUse: 0, unreadable: 0 };
   const surplus =
     options.keepLast === undefined ? undefined : await surplusOf(parts, options, options.keepLast);
@@ -57,7 +73,10 @@ export async function pruneRuns(parts: Composition, options: CheckedPrune): Prom
   for (let i = 0; i < found.length && !options.dryRun; i += AT_ONCE) {
     if (parts.directory.isClosing) return { removed, kept, more: true };
     checkAborted(options.signal);
-    removed += await remove(parts, found.slice(i, i + AT_ONCE), kept);
+    const some = found.slice(i, i + AT_ONCE);
+    removed += await parts.persistence.gate.remove(() => remove(parts, some, kept));
+    // Whoever closes waits until none is under way.
+    parts.loop.wake();
   }
   return { removed, kept, more };
 }
@@ -100,7 +119,7 @@ async function hasCheckpoint({ persistence }: Composition, runId: string): Promi
 async function remove(
   parts: Composition,
   infos: readonly StreamInfo[],
-  kept: { unreadable: number; inUse: number },
+  kept: { unreadable: number; inUse: number; hasCheckpoint: number },
 ): Promise<number> {
   const { persistence, directory, clock } = parts;
   const tombstones: Tombstone[] = [];
@@ -110,6 +129,10 @@ async function remove(
     // Somebody may have asked for it meanwhile.
     if (directory.find(runId) !== undefined) {
       kept.inUse++;
+      continue;
+    }
+    if (await hasCheckpoint(parts, runId)) {
+      kept.hasCheckpoint++;
       continue;
     }
     const end = { status: info.facts?.status as RunStatus, endedAt: info.lastAt };
@@ -122,6 +145,7 @@ async function remove(
     if (tombstone !== undefined) tombstones.push(tombstone);
     gone.push(runId);
   }
+  if (directory.isClosing) return 0;
   await writeTombstones(persistence, tombstones, clock.now());
   await persistence.remove(gone);
   return gone.length;

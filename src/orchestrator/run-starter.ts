@@ -171,7 +171,8 @@ export class RunStarter {
   ): Promise<LiveRun> {
     const earlier = this.#starting.get(key);
     if (earlier !== undefined) return this.#join(await earlier, version, start, input);
-    const starting = this.#findOrStart(version, start, input, key);
+    // A run that ends a key must not be removed while it is looked for.
+    const starting = this.#parts.persistence.gate.read(() => this.#findOrStart(version, start, input, key));
     this.#starting.set(key, starting);
     try {
       return await starting;

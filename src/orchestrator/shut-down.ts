@@ -84,11 +84,15 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
 
 /** Waits until no body runs, nothing waits to become durable and no checkpoint is being kept, or the time is over. */
 async function untilQuiet(
-  { attempts, loop, reloader, checkpoints, timers }: Composition,
+  { attempts, loop, reloader, checkpoints, persistence, timers }: Composition,
   graceMs: number,
 ): Promise<void> {
   const isQuiet = (): boolean =>
-    attempts.running === 0 && loop.isQuiet && reloader.isQuiet && checkpoints?.isQuiet !== false;
+    attempts.running === 0 &&
+    loop.isQuiet &&
+    reloader.isQuiet &&
+    checkpoints?.isQuiet !== false &&
+    !persistence.gate.isRemoving;
   if (isQuiet() || graceMs === 0) return;
   await new Promise<void>((resolve) => {
     const finish = (): void => {

@@ -499,6 +499,31 @@ describe('the newest state of a run', () => {
   });
 });
 
+describe('a run that is removed while its newest state is being kept', () => {
+  it('leaves no checkpoint behind', async () => {
+    for (const fails of [false, true]) {
+      const store = new MemoryStore();
+      const { manager, world } = await halfDone(store);
+      const gate = createGate();
+      const save = store.saveCheckpoint.bind(store);
+      store.saveCheckpoint = ((checkpoint: CheckpointRecord, epoch: number) =>
+        gate.promise.then(() => save(checkpoint, epoch))) as never;
+      const saving = manager.checkpoints.saveLatest(snapshotOf(world.state), 7).catch(() => undefined);
+      await nextTurn();
+      const removed = manager.remove(['other', 'run-1']);
+      await nextTurn();
+      if (fails) gate.fail(new Error('lost'));
+      else gate.open();
+      await saving;
+      await removed;
+      expect(store.listCheckpoints('run:run-1')).toEqual([]);
+      expect(await manager.listRuns()).toEqual([]);
+      // With nothing under way it is removed at once, as ever.
+      expect(manager.remove(['run-1'])).toBeUndefined();
+    }
+  });
+});
+
 describe('the checkpoints of one run', () => {
   it('are at most a thousand: one more is refused, the same one again is not, and another one fits when one is gone', async () => {
     const { manager } = await halfDone(new MemoryStore());

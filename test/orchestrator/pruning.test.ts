@@ -11,7 +11,7 @@ import {
   type Run,
   task,
 } from '@taskmaster-ai/orchestrator';
-import { VirtualClock } from '@taskmaster-ai/orchestrator/testing';
+import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { BlobMemory } from '../support/blob-memory.ts';
@@ -257,6 +257,54 @@ describe('a removal that is cut off', () => {
   });
 });
 
+describe('removals and whoever comes between', () => {
+  it('given two at once, then they remove as much as one', async () => {
+    const opened = await open(new DurableMemory());
+    const { orchestrator } = opened;
+    for (let i = 0; i < 8; i++) await end(opened, one);
+    const both = await Promise.all([
+      orchestrator.pruneRuns({ keepLast: 4 }),
+      orchestrator.pruneRuns({ keepLast: 4 }),
+    ]);
+    expect(both.map(({ removed }) => removed)).toEqual([4, 0]);
+    expect(await idsOf(orchestrator)).toHaveLength(4);
+  });
+
+  it('given a checkpoint, a fork or a key at any moment of it, then either it or the removal comes first, whole', async () => {
+    const ways = {
+      checkpoint: (o: Orchestrator, runId: string) => o.persistence.createCheckpoint(runId),
+      fork: (o: Orchestrator, runId: string) => o.persistence.fork(runId, 2),
+      rerun: (o: Orchestrator, runId: string) => o.persistence.rerunFrom(runId, 'say'),
+      load: (o: Orchestrator, runId: string) => o.persistence.loadState(runId),
+      key: (o: Orchestrator) => o.manageWorkflow(one, { key: 'once' }),
+    };
+    for (const [name, act] of Object.entries(ways)) {
+      for (let after = 0; after < 24; after++) {
+        const store = new ScriptedStore(new DurableMemory());
+        const opened = await open(store);
+        const { orchestrator } = opened;
+        const runId = await end(opened, one, { key: 'once' });
+        const pruned = orchestrator.pruneRuns({ keepLast: 0 });
+        for (let i = 0; i < after; i++) await Promise.resolve();
+        const done = await act(orchestrator, runId).then(
+          () => 'done',
+          (error: { readonly code: string }) => error.code,
+        );
+        const { removed } = await pruned;
+        const isThere = (await idsOf(orchestrator)).includes(runId);
+        expect([name, isThere]).toEqual([name, removed === 0]);
+        expect([name, after, done]).toEqual([
+          name,
+          after,
+          expect.stringMatching(name === 'key' ? /^(done|RUN_PRUNED)$/ : /^(done|RUN_NOT_FOUND)$/),
+        ]);
+        if (name === 'checkpoint' && done === 'done') expect(isThere).toBe(true);
+        await orchestrator.close({ grace: 0 });
+      }
+    }
+  });
+});
+
 describe('a run that ends and is forgotten at once', () => {
   it('given a retry, a fork or a known key, then whoever asked for it has it all the same', async () => {
     const opened = await open(new DurableMemory());
@@ -332,6 +380,7 @@ describe('nonsense', () => {
     [{}, 'OPTION_INVALID'],
     [5, 'OPTION_INVALID'],
     [{ keepLast: 1, every: 'often' }, 'OPTION_INVALID'],
+    [{ keepLast: 1, every: 5 }, 'OPTION_INVALID'],
     [{ keepLast: 1, dryRun: true }, 'OPTION_UNKNOWN'],
   ])('given a retention of %j, then opening is refused', async (retention, code) => {
     await expect(Orchestrator.open({ retention: retention as never })).rejects.toMatchObject({ code });

@@ -8,7 +8,7 @@
  *      asked for stays until it is removed or its run is.
  * CP3  A checkpoint is used only for the log it was made from: the record at its `seq` is the one it was made at.
  * CP4  Of one run, what is kept as its newest state is written one after the other, in the order in which it was given:
- *      what was asked for later is not replaced by what took longer.
+ *      what was asked for later is not replaced by what took longer, and a run is removed behind it, so that nothing is left.
  */
 import { describeName } from '../../base/values.ts';
 import { restore, SNAPSHOT_VERSION, type StateSnapshot } from '../../machine/snapshot.ts';
@@ -83,6 +83,13 @@ export class Checkpoints {
     const end = saved.then(forget, forget);
     this.#latest.set(runId, end);
     return saved;
+  }
+
+  /** Settles when no newest state of these runs is being kept any more; nothing when none is. Never rejects. */
+  whenKept(runIds: readonly string[]): Promise<unknown> | undefined {
+    if (this.#latest.size === 0) return undefined;
+    const underWay = runIds.flatMap((runId) => this.#latest.get(runId) ?? []);
+    return underWay.length === 0 ? undefined : Promise.all(underWay);
   }
 
   /** Keeps a state for somebody. The same state under the same name is one checkpoint. */

@@ -29,6 +29,7 @@ import { Blobs } from './blobs.ts';
 import { checkGiven } from './check-given.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
+import { RemovalGate } from './removal-gate.ts';
 import { factsOfLog, UNFINISHED } from './run-facts.ts';
 import { type Folded, type FoldOptions, RunHistory } from './run-history.ts';
 import {
@@ -58,6 +59,8 @@ export class PersistenceManager {
   readonly #states: RunStates;
   /** @internal What is too large for the log. */
   readonly blobs: Blobs;
+  /** @internal Keeps removals apart from those who read. */
+  readonly gate = new RemovalGate();
   #context: PersistenceContext | undefined;
   #epoch = 0;
   #isClosed = false;
@@ -140,13 +143,10 @@ export class PersistenceManager {
    *   `ORCHESTRATOR_CLOSED`, and what the store throws
    */
   saveState(runId: string): Promise<SavedRun> {
-    return this.#states.save(runId);
+    return this.gate.read(() => this.#states.save(runId));
   }
 
-  /**
-   * @internal The same without the state.
-   * @returns whether a checkpoint was kept: `false` when the store keeps none
-   */
+  /** @internal The same without the state: whether a checkpoint was kept, `false` when the store keeps none. */
   keepState(runId: string): Promise<boolean> {
     return this.#states.keep(runId);
   }
@@ -158,7 +158,7 @@ export class PersistenceManager {
    * @throws OrchestratorError `RUN_NOT_FOUND`, `OPTION_INVALID` (a `seq` behind the end), and as `saveState`
    */
   loadState(runId: string, options: LoadOptions = {}): Promise<SavedRun> {
-    return this.#states.load(runId, options);
+    return this.gate.read(() => this.#states.load(runId, options));
   }
 
   /**
@@ -177,7 +177,7 @@ export class PersistenceManager {
    *   and as `saveState`
    */
   createCheckpoint(runId: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-    return this.#states.createCheckpoint(runId, options);
+    return this.gate.read(() => this.#states.createCheckpoint(runId, options));
   }
 
   /** The checkpoints of a run, by `seq`; none when the store keeps none. */
@@ -203,7 +203,7 @@ export class PersistenceManager {
    *   `VALUE_UNSERIALISABLE` (the input), and as `saveState`
    */
   restoreFromCheckpoint(checkpoint: Checkpoint | string, options: RestoreOptions = {}): Promise<ForkedRun> {
-    return this.#states.restore(checkpoint, options);
+    return this.gate.read(() => this.#states.restore(checkpoint, options));
   }
 
   /**
@@ -212,7 +212,7 @@ export class PersistenceManager {
    *   `VALUE_UNSERIALISABLE` (the input), and as `saveState`
    */
   fork(runId: string, seq: number, options: RestoreOptions = {}): Promise<ForkedRun> {
-    return this.#states.fork(runId, seq, options, 'fork');
+    return this.gate.read(() => this.#states.fork(runId, seq, options, 'fork'));
   }
 
   /**
@@ -220,7 +220,7 @@ export class PersistenceManager {
    * @throws OrchestratorError `TRANSITION_ILLEGAL`, and as `fork`
    */
   retry(runId: string, options: RestoreOptions = {}): Promise<ForkedRun> {
-    return this.#states.rerun(runId, undefined, options, 'retry');
+    return this.gate.read(() => this.#states.rerun(runId, undefined, options, 'retry'));
   }
 
   /**
@@ -228,7 +228,7 @@ export class PersistenceManager {
    * @throws OrchestratorError `TRANSITION_ILLEGAL`, `TASK_NOT_FOUND`, and as `fork`
    */
   rerunFrom(runId: string, path: TaskPath, options: RestoreOptions = {}): Promise<ForkedRun> {
-    return this.#states.rerun(runId, { path }, options, 'rerunFrom');
+    return this.gate.read(() => this.#states.rerun(runId, { path }, options, 'rerunFrom'));
   }
 
   /** @internal The state of a run for whoever runs it: from the newest checkpoint that can be used, else from the beginning. */
@@ -323,7 +323,9 @@ export class PersistenceManager {
 
   /** @internal Forgets the logs of runs. */
   remove(runIds: readonly string[]): void | Promise<void> {
-    return this.#store.remove(runIds.map((runId) => RUN_STREAM_PREFIX + runId));
+    const remove = () => this.#store.remove(runIds.map(streamOf));
+    const kept = this.checkpoints.whenKept(runIds);
+    return kept === undefined ? remove() : kept.then(remove);
   }
 
   /**
