@@ -12,7 +12,7 @@ let folders = 0;
 
 describe.each([
   ['as it is', {}],
-  ['with small segments', { durability: 'os', segmentBytes: 4_096, garbageBytes: 4_096 }],
+  ['with small segments', { durability: 'os', segmentBytes: 4_096, garbageBytes: 4_096, indexBytes: 4_096 }],
 ] as const)('a file store %s', (_what, options) => {
   const folderOf = new WeakMap<EventStore, string>();
   const at = (folder: string): EventStore => {

@@ -16,6 +16,7 @@ export function fileStoreOn(folder: string, files: FileSystem): FileStore {
     segmentBytes: 1_048_576,
     pendingMax: 100,
     garbageBytes: 1_048_576,
+    indexBytes: 1_048_576,
     onNotice: () => {},
   });
 }

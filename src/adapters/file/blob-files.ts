@@ -12,8 +12,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { quote } from '../../base/values.ts';
 import type { BlobRecord } from '../../ports/event-store.ts';
-import { type FileSystem, isAbsent } from './file-system.ts';
-import { readFile } from './log-reader.ts';
+import { type FileSystem, isAbsent, readFile } from './file-system.ts';
 import { corrupt, inputOutputFailed } from './store-errors.ts';
 
 const CHECKSUM_BYTES = 4;

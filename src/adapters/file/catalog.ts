@@ -6,55 +6,29 @@
  *
  * C1  It holds what is committed and nothing else.
  * C2  Whatever the log says, in the order of the log, gives the same catalog: it can be thrown away.
- * C3  Before a stream changes, whoever writes the index to disk is told (`onChange`), so that what he writes is the
- *     catalog at one moment although he takes his time.
+ * C3  What an index on disk knows stays there until it changes: a stream is either here or there (`table`), never both.
+ * C4  Before a stream changes, the snapshot that is being written down is told.
  */
 import type { CheckpointInfo, ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
+import { CatalogSnapshot } from './catalog-snapshot.ts';
 import type { EventsMeta } from './entries.ts';
+import type { IndexedStream, Sought } from './index-entry.ts';
+import type { IndexTable } from './index-table.ts';
 import { NO_PART, type Part, PartTable } from './part-table.ts';
 import type { Segment } from './segment.ts';
+import { type CheckpointEntry, infoOf, newEntry, type Place, type StreamEntry } from './stream-entry.ts';
 import { StreamList } from './stream-list.ts';
-
-/** Where an entry stands. */
-export interface Place {
-  readonly segment: Segment;
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** What is known of a stream. One with `lastSeq` 0 has checkpoints and no records, and is not listed. */
-export interface StreamEntry {
-  readonly name: string;
-  /** Grows with each stream that begins. */
-  order: number;
-  lastSeq: number;
-  lastType: string;
-  lastAt: number;
-  facts: StreamFacts | undefined;
-  keys: readonly string[];
-  /** Its newest row in the table of parts. */
-  parts: number;
-  checkpoints: Map<string, CheckpointEntry> | undefined;
-  isGone: boolean;
-}
-
-/** A checkpoint, without its content. */
-export interface CheckpointEntry extends Place {
-  readonly info: CheckpointInfo;
-  segment: Segment;
-  offset: number;
-}
 
 export class Catalog {
   readonly segments: Segment[] = [];
-  readonly parts = new PartTable();
-  readonly streams = new Map<string, StreamEntry>();
-  /** Told of a stream before it changes or goes. */
-  onChange: ((entry: StreamEntry) => void) | undefined;
+  #parts = new PartTable();
+  #streams = new Map<string, StreamEntry>();
+  #table: IndexTable | undefined;
+  #snapshot: CatalogSnapshot | undefined;
   readonly #byId: Segment[] = [];
-  readonly #keys = new Map<string, StreamEntry>();
-  readonly #checkpoints = new Map<string, CheckpointEntry>();
-  readonly #list = new StreamList<StreamEntry>();
+  #keys = new Map<string, StreamEntry>();
+  #checkpoints = new Map<string, CheckpointEntry>();
+  #list = new StreamList<StreamEntry>();
   /** One string for each word that many streams have. */
   readonly #words = new Map<string, string>();
   #orders = 0;
@@ -62,6 +36,27 @@ export class Catalog {
   /** How many streams have begun. */
   get orders(): number {
     return this.#orders;
+  }
+
+  /** The streams that are here, and not in the index. */
+  get streams(): ReadonlyMap<string, StreamEntry> {
+    return this.#streams;
+  }
+
+  /** Where the entries of these streams stand. */
+  get parts(): PartTable {
+    return this.#parts;
+  }
+
+  /** What stands in the index on disk. */
+  get table(): IndexTable | undefined {
+    return this.#table;
+  }
+
+  /** Begins with what an index knows. Only of an empty catalog that has its segments. */
+  begin(table: IndexTable): void {
+    this.#table = table;
+    this.#orders = table.meta.orders;
   }
 
   addSegment(segment: Segment): void {
@@ -79,32 +74,55 @@ export class Catalog {
     return this.#byId[id] as Segment;
   }
 
+  has(stream: string): boolean {
+    return this.#streams.has(stream) || this.#table?.find('stream', stream) !== undefined;
+  }
+
   lastSeq(stream: string): number {
-    return this.streams.get(stream)?.lastSeq ?? 0;
+    return this.#streams.get(stream)?.lastSeq ?? this.#indexed('stream', stream)?.lastSeq ?? 0;
   }
 
   findKey(key: string): string | undefined {
-    return this.#keys.get(key)?.name;
+    return this.#keys.get(key)?.name ?? this.#indexed('key', key)?.name;
   }
 
   checkpoint(id: string): CheckpointEntry | undefined {
-    return this.#checkpoints.get(id);
+    const known = this.#checkpoints.get(id);
+    if (known !== undefined) return known;
+    const found = this.#indexed('checkpoint', id)?.checkpoints.find(({ info }) => info.id === id);
+    return found === undefined ? undefined : { ...found, segment: this.#segmentAt(found.segment) };
   }
 
-  checkpointsOf(stream: string): readonly CheckpointEntry[] {
-    return [...(this.streams.get(stream)?.checkpoints?.values() ?? [])];
+  checkpointsOf(stream: string): readonly { readonly info: CheckpointInfo }[] {
+    const known = this.#streams.get(stream);
+    if (known === undefined) return this.#indexed('stream', stream)?.checkpoints ?? [];
+    return [...(known.checkpoints?.values() ?? [])];
   }
 
   /** Where the records of a stream stand, from `fromSeq` on. */
-  partsFrom(stream: string, fromSeq: number): readonly Part[] {
-    const entry = this.streams.get(stream);
-    return entry === undefined ? [] : this.parts.from(entry.parts, fromSeq);
+  partsFrom(stream: string, fromSeq: number): readonly Omit<Part, 'part'>[] {
+    const entry = this.#streams.get(stream);
+    if (entry !== undefined) return this.#parts.from(entry.parts, fromSeq);
+    const parts = this.#indexed('stream', stream)?.parts ?? [];
+    const first = parts.findLastIndex(({ seq }) => seq <= fromSeq);
+    return parts
+      .slice(Math.max(0, first))
+      .map((part) => ({ ...part, segment: this.#segmentAt(part.segment).id }));
   }
 
   list(request: ListRequest): readonly StreamInfo[] {
-    const after = request.after === undefined ? undefined : this.streams.get(request.after);
-    if (request.after !== undefined && (after === undefined || after.lastSeq === 0)) return [];
-    return this.#list.find(request, after).map(infoOf);
+    let after = { order: 0 };
+    if (request.after !== undefined) {
+      const place = this.#streams.get(request.after) ?? this.#rowOf(request.after);
+      if (place === undefined || place.lastSeq === 0) return [];
+      after = place;
+    }
+    const here = this.#list.find(request, after);
+    const there = this.#table?.list(request, after.order) ?? [];
+    if (there.length === 0) return here.map(infoOf);
+    const all = [...here.map((entry) => ({ order: entry.order, info: infoOf(entry) })), ...there];
+    const sorted = all.sort((a, b) => a.order - b.order);
+    return sorted.slice(0, request.limit).map(({ info }) => info);
   }
 
   /** A stream gets records. */
@@ -120,7 +138,7 @@ export class Catalog {
       entry.lastType = this.#word(meta.t);
       entry.lastAt = meta.a;
     }
-    entry.parts = this.parts.add(entry.parts, meta.q, segment.id, offset, length);
+    entry.parts = this.#parts.add(entry.parts, meta.q, segment.id, offset, length);
     if (meta.f !== undefined) this.#setFacts(entry, meta.f);
     if (meta.k !== undefined) {
       entry.keys = [...entry.keys, ...meta.k];
@@ -131,15 +149,15 @@ export class Catalog {
   /** Streams are forgotten, with their keys and checkpoints. */
   removeStreams(names: readonly string[]): void {
     for (const name of names) {
-      const entry = this.streams.get(name);
+      const entry = this.#known(name);
       if (entry === undefined) continue;
-      this.onChange?.(entry);
+      this.#snapshot?.touch(entry);
       entry.isGone = true;
-      this.streams.delete(name);
-      this.#list.remove(entry);
+      this.#streams.delete(name);
+      if (entry.lastSeq > 0) this.#list.remove(entry);
       for (const key of entry.keys) this.#keys.delete(key);
-      for (const part of this.parts.from(entry.parts, 0)) this.segmentOf(part.segment).dead += part.length;
-      this.parts.free(entry.parts);
+      for (const part of this.#parts.from(entry.parts, 0)) this.segmentOf(part.segment).dead += part.length;
+      this.#parts.free(entry.parts);
       for (const checkpoint of entry.checkpoints?.values() ?? []) {
         this.#checkpoints.delete(checkpoint.info.id);
         checkpoint.segment.dead += checkpoint.length;
@@ -158,42 +176,125 @@ export class Catalog {
   }
 
   removeCheckpoint(id: string): void {
-    const found = this.#checkpoints.get(id);
-    if (found === undefined) return;
-    const entry = this.#change(found.info.stream);
+    const stream = this.checkpoint(id)?.info.stream;
+    if (stream === undefined) return;
+    const entry = this.#change(stream);
+    const found = this.#checkpoints.get(id) as CheckpointEntry;
     this.#checkpoints.delete(id);
     found.segment.dead += found.length;
     entry.checkpoints?.delete(id);
     if (entry.checkpoints?.size === 0) entry.checkpoints = undefined;
-    if (entry.checkpoints === undefined && entry.lastSeq === 0) this.streams.delete(entry.name);
+    if (entry.checkpoints === undefined && entry.lastSeq === 0) this.#streams.delete(entry.name);
   }
 
-  /** Takes a stream from an index that was written to disk, without its parts and checkpoints. */
-  restoreStream(entry: StreamEntry): void {
-    this.streams.set(entry.name, entry);
-    this.#orders = Math.max(this.#orders, entry.order);
-    entry.lastType = this.#word(entry.lastType);
+  /** What it is now, for whoever writes it down. Only while nothing is being appended, and only one at a time. */
+  beginSnapshot(): CatalogSnapshot {
+    this.#snapshot = new CatalogSnapshot(this);
+    return this.#snapshot;
+  }
+
+  /** A snapshot is not needed any more. */
+  endSnapshot(snapshot: CatalogSnapshot): void {
+    if (this.#snapshot === snapshot) this.#snapshot = undefined;
+  }
+
+  /** Leaves to an index all that has not changed since the snapshot that it was built of. */
+  adopt(table: IndexTable, { changed }: CatalogSnapshot): void {
+    const [streams, parts] = [this.#streams, this.#parts];
+    this.#table = table;
+    this.#streams = new Map();
+    this.#parts = new PartTable();
+    this.#keys = new Map();
+    this.#checkpoints = new Map();
+    this.#list = new StreamList();
+    const kept: StreamEntry[] = [];
+    for (const name of changed) {
+      const row = table.find('stream', name);
+      if (row !== undefined) table.take(row);
+      const entry = streams.get(name);
+      if (entry !== undefined) kept.push(entry);
+    }
+    for (const entry of kept.sort((a, b) => a.order - b.order)) {
+      const own = parts.from(entry.parts, 0);
+      entry.parts = NO_PART;
+      for (const part of own) this.#addPart(entry, part);
+      this.#take(entry);
+    }
+  }
+
+  /** Takes all streams out of the index, giving way again and again: whoever moves entries needs all that refer to them. */
+  async thawAll(pause: () => Promise<void>): Promise<void> {
+    const table = this.#table;
+    for (let row = 0; row < (table?.meta.rows ?? 0); row++) {
+      // The same table: nobody else writes an index while entries are moved.
+      if (table?.isTaken(row) === false) this.#thaw(row, table);
+      if (row % 256 === 255) await pause();
+    }
+    this.#table = undefined;
+  }
+
+  #indexed(sought: Sought, text: string): IndexedStream | undefined {
+    const row = this.#table?.find(sought, text);
+    return row === undefined ? undefined : this.#table?.stream(row);
+  }
+
+  #rowOf(stream: string): { readonly order: number; readonly lastSeq: number } | undefined {
+    const row = this.#table?.find('stream', stream);
+    if (row === undefined || this.#table === undefined) return undefined;
+    return { order: this.#table.row(row).order, lastSeq: this.#table.stream(row).lastSeq };
+  }
+
+  #segmentAt(number: number): Segment {
+    return this.#table?.segments[number] as Segment;
+  }
+
+  /** A stream as it can be changed: taken out of the index if it is there. */
+  #known(name: string): StreamEntry | undefined {
+    const here = this.#streams.get(name);
+    if (here !== undefined || this.#table === undefined) return here;
+    const row = this.#table.find('stream', name);
+    return row === undefined ? undefined : this.#thaw(row, this.#table);
+  }
+
+  #thaw(row: number, table: IndexTable): StreamEntry {
+    const found = table.row(row);
+    const { attributes, checkpoints, parts, ...known } = table.stream(row);
+    const { status } = table.sectionOf(row);
+    const entry: StreamEntry = { ...newEntry(known.name), ...known, order: found.order };
+    entry.lastType = this.#word(known.lastType);
+    entry.facts = table.factsOf(found, status, attributes);
+    table.take(row);
+    for (const part of parts) this.#addPart(entry, { ...part, segment: this.#segmentAt(part.segment).id });
+    for (const checkpoint of checkpoints) {
+      entry.checkpoints ??= new Map();
+      entry.checkpoints.set(checkpoint.info.id, {
+        ...checkpoint,
+        segment: this.#segmentAt(checkpoint.segment),
+      });
+    }
+    this.#take(entry);
+    return entry;
+  }
+
+  #addPart(entry: StreamEntry, { seq, segment, offset, length }: Omit<Part, 'part'>): void {
+    entry.parts = this.#parts.add(entry.parts, seq, segment, offset, length);
+  }
+
+  /** Has a stream from now on, with all that it is found by. */
+  #take(entry: StreamEntry): void {
+    this.#streams.set(entry.name, entry);
     for (const key of entry.keys) this.#keys.set(key, entry);
+    for (const [id, checkpoint] of entry.checkpoints ?? []) this.#checkpoints.set(id, checkpoint);
     const { facts } = entry;
     entry.facts = undefined;
     if (entry.lastSeq > 0) this.#list.add(entry);
     if (facts !== undefined) this.#setFacts(entry, facts);
   }
 
-  restoreCheckpoint(entry: StreamEntry, checkpoint: CheckpointEntry): void {
-    entry.checkpoints ??= new Map();
-    entry.checkpoints.set(checkpoint.info.id, checkpoint);
-    this.#checkpoints.set(checkpoint.info.id, checkpoint);
-  }
-
   #change(name: string): StreamEntry {
-    const found = this.streams.get(name);
-    if (found !== undefined) {
-      this.onChange?.(found);
-      return found;
-    }
-    const entry = newEntry(name);
-    this.streams.set(name, entry);
+    const entry = this.#known(name) ?? newEntry(name);
+    this.#streams.set(name, entry);
+    this.#snapshot?.touch(entry);
     return entry;
   }
 
@@ -210,24 +311,4 @@ export class Catalog {
     if (this.#words.size < 10_000) this.#words.set(word, word);
     return word;
   }
-}
-
-/** A stream of which nothing is known yet. */
-export function newEntry(name: string): StreamEntry {
-  return {
-    name,
-    order: 0,
-    lastSeq: 0,
-    lastType: '',
-    lastAt: 0,
-    facts: undefined,
-    keys: [],
-    parts: NO_PART,
-    checkpoints: undefined,
-    isGone: false,
-  };
-}
-
-function infoOf({ name, lastSeq, lastType, lastAt, facts }: StreamEntry): StreamInfo {
-  return { stream: name, lastSeq, lastType, lastAt, ...(facts === undefined ? undefined : { facts }) };
 }

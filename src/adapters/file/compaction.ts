@@ -15,13 +15,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Catalog, CheckpointEntry } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import { encodeEntry, entryAt } from './entries.ts';
-import type { FileSystem, OpenFile } from './file-system.ts';
+import { type FileSystem, type OpenFile, readFile } from './file-system.ts';
 import { EMPTY_END, FRAME_HEADER_BYTES, type SegmentEnd, saltOf, sealFrame } from './frame.ts';
-import { readFile } from './log-reader.ts';
 import { bootMark, encodeHead, newSegment, type Segment, segmentName } from './segment.ts';
 import { corrupt } from './store-errors.ts';
+import type { CheckpointEntry } from './stream-entry.ts';
 
 /** About so many bytes are gathered for one frame of the copy. */
 const FRAME_BYTES = 1_048_576;

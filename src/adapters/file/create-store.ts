@@ -34,6 +34,11 @@ export interface FileStoreOptions {
   readonly pendingMax?: number | undefined;
   /** From how many bytes of garbage on files are compacted, when they are half of all: 4,096 to 1 TiB. Default 16 MiB. */
   readonly garbageBytes?: number | undefined;
+  /**
+   * By how many bytes the log grows until its index is written anew, at the least: 4,096 to 1 GiB. Default 8 MiB. Opening
+   * reads what the index does not cover.
+   */
+  readonly indexBytes?: number | undefined;
   /** Told what no call fails of: an end that a crash has torn, a compaction. What it throws is ignored. */
   readonly onNotice?: ((notice: FileStoreNotice) => void) | undefined;
 }
@@ -44,6 +49,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'segmentBytes',
   'pendingMax',
   'garbageBytes',
+  'indexBytes',
   'onNotice',
 ]);
 const AT = 'fileStore';
@@ -71,7 +77,7 @@ export function fileStore(folder: string | URL, options: FileStoreOptions = {}):
   if (leaseMs < LEASE_MS_MIN)
     throw refuse('OPTION_INVALID', { at: `${AT}/lease`, found: `${leaseMs} ms`, allowed: 'at least 1 s' });
   const number = (
-    name: 'segmentBytes' | 'pendingMax' | 'garbageBytes',
+    name: 'segmentBytes' | 'pendingMax' | 'garbageBytes' | 'indexBytes',
     value: number,
     min: number,
     max: number,
@@ -89,6 +95,7 @@ export function fileStore(folder: string | URL, options: FileStoreOptions = {}):
     segmentBytes: number('segmentBytes', 64 * MIB, 4_096, 1_024 * MIB),
     pendingMax: number('pendingMax', 1_000, 1, 100_000),
     garbageBytes: number('garbageBytes', 16 * MIB, 4_096, MIB * MIB),
+    indexBytes: number('indexBytes', 8 * MIB, 4_096, 1_024 * MIB),
     onNotice: (notice) => {
       try {
         onNotice?.(notice);

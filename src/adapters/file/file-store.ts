@@ -25,16 +25,19 @@ import { bootId } from '../this-process.ts';
 import { BlobFiles } from './blob-files.ts';
 import { Catalog } from './catalog.ts';
 import { checkAppends, checkEpoch } from './check-appends.ts';
-import { type Compaction, compact, garbageOf } from './compaction.ts';
+import type { Compaction } from './compaction.ts';
 import { encodeCheckpoint, encodeEntry, encodeEvents } from './entries.ts';
 import type { FileSystem } from './file-system.ts';
 import { openStoreFolder, sweepDrafts } from './folder.ts';
 import { readCheckpoint, readRecords } from './log-entries.ts';
-import { readLog, readStoreId, type TornEnd } from './log-reader.ts';
+import { readLog } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
 import { Ownership } from './ownership.ts';
 import { readAgain } from './reading.ts';
+import type { TornEnd } from './scanned-segment.ts';
 import { conflict, inputOutputFailed, openFailed, systemFailed } from './store-errors.ts';
+import { readStoreId } from './store-file.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** How a file store works, checked. */
 export interface FileStoreParts {
@@ -46,6 +49,8 @@ export interface FileStoreParts {
   readonly pendingMax: number;
   /** Compaction begins when so many bytes are garbage, and half of all are. */
   readonly garbageBytes: number;
+  /** An index is written when the log has grown by so many bytes, and by as many as the index has. */
+  readonly indexBytes: number;
   readonly onNotice: (notice: FileStoreNotice) => void;
   /** Which start of the machine this is; empty if that is not known. Asked of the system when it is not given. */
   readonly boot?: string;
@@ -55,7 +60,8 @@ export interface FileStoreParts {
 export type FileStoreNotice =
   | ({ readonly type: 'TornEnd' } & TornEnd)
   | ({ readonly type: 'Compacted' } & Compaction)
-  | { readonly type: 'CompactionFailed'; readonly error: unknown };
+  | { readonly type: 'CompactionFailed' | 'IndexFailed'; readonly error: unknown }
+  | { readonly type: 'IndexIgnored'; readonly file: string };
 
 /** What `fileStore` gives: a store in a folder, which can also be compacted when its host likes. */
 export class FileStore implements EventStore {
@@ -69,7 +75,7 @@ export class FileStore implements EventStore {
   /** The end of the last write that was asked for. */
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
-  #compacting: Promise<void> | undefined;
+  #upkeep: Upkeep | undefined;
 
   constructor(parts: FileStoreParts) {
     this.#parts = { ...parts, boot: parts.boot ?? bootId() };
@@ -95,10 +101,11 @@ export class FileStore implements EventStore {
   }
 
   async release(owner: string): Promise<void> {
+    const upkeep = this.#upkeep;
     await this.#inTurn(async () => {
       if (this.#ownership.owner === owner) await this.#close();
     });
-    await this.#compacting;
+    await upkeep?.settled;
   }
 
   append(batch: readonly StreamAppend[]): Promise<void> {
@@ -115,6 +122,7 @@ export class FileStore implements EventStore {
       );
       for (const [i, { meta }] of encoded.entries())
         catalog.addEvents(meta, places[i] as (typeof places)[number]);
+      this.#upkeep?.look();
     });
   }
 
@@ -134,7 +142,7 @@ export class FileStore implements EventStore {
     const names = [...streams];
     return this.#inTurn(async () => {
       const catalog = this.#claimed(names[0] ?? '');
-      const known = names.filter((name) => catalog.streams.has(name));
+      const known = names.filter((name) => catalog.has(name));
       if (known.length > 0) {
         const bytes = encodeEntry('remove', JSON.stringify(known));
         const [place] = await this.#write([bytes], known[0] as string);
@@ -142,7 +150,7 @@ export class FileStore implements EventStore {
         if (place !== undefined) place.segment.stones += place.length;
       }
       for (const name of names) await this.#blobs.remove(name);
-      this.#compactSoon();
+      this.#upkeep?.look();
     });
   }
 
@@ -152,7 +160,7 @@ export class FileStore implements EventStore {
       const { bytes, info } = encodeCheckpoint(checkpoint);
       const [place] = await this.#write([bytes], checkpoint.stream);
       if (place !== undefined) catalog.addCheckpoint(info, place);
-      this.#compactSoon();
+      this.#upkeep?.look();
     });
   }
 
@@ -178,7 +186,7 @@ export class FileStore implements EventStore {
       );
       catalog.removeCheckpoint(id);
       if (place !== undefined) place.segment.stones += place.length;
-      this.#compactSoon();
+      this.#upkeep?.look();
     });
   }
 
@@ -206,20 +214,20 @@ export class FileStore implements EventStore {
    */
   async compact(): Promise<void> {
     this.#claimed('');
-    while (this.#compacting !== undefined) await this.#compacting;
-    await this.#compact();
+    await this.#upkeep?.compact();
   }
 
   async #open(): Promise<void> {
     const { files, folder, onNotice } = this.#parts;
     const storeId = this.#storeId;
     const ownership = this.#ownership;
-    const { catalog, torn, leftovers } = await readLog({
+    const { catalog, torn, leftovers, index, ignored, uncovered } = await readLog({
       ...this.#parts,
       storeId,
       epoch: ownership.epoch,
     });
     if (torn !== undefined) onNotice({ type: 'TornEnd', ...torn });
+    for (const file of ignored) onNotice({ type: 'IndexIgnored', file });
     const writer = new LogWriter({ ...this.#parts, storeId, ownership, catalog });
     try {
       await writer.open();
@@ -231,14 +239,24 @@ export class FileStore implements EventStore {
     this.#writer = writer;
     for (const file of leftovers) await files.remove(join(folder, file)).catch(() => {});
     await sweepDrafts(files, folder);
+    const known = index === undefined ? undefined : { file: index, bytes: catalog.table?.bytes.length ?? 0 };
+    this.#upkeep = new Upkeep(
+      { ...this.#parts, storeId, catalog, writer, ownership, inTurn: (work) => this.#inTurn(work) },
+      known,
+      uncovered,
+    );
+    this.#upkeep.look();
   }
 
-  /** A compaction that is under way finds out when its turn comes, and is given up; waiting for it here would never end. */
+  /** Upkeep that is under way finds out when its turn comes, and is given up; waiting for it here would never end. */
   async #close(): Promise<void> {
     const writer = this.#writer;
+    const upkeep = this.#upkeep;
     this.#writer = undefined;
     this.#catalog = undefined;
+    this.#upkeep = undefined;
     try {
+      await upkeep?.end();
       await writer?.close();
     } finally {
       await this.#ownership.release();
@@ -292,8 +310,10 @@ export class FileStore implements EventStore {
     });
   }
 
-  #write(entries: readonly Buffer[], about: string): ReturnType<LogWriter['write']> {
-    return (this.#writer as LogWriter).write(entries, about);
+  async #write(entries: readonly Buffer[], about: string): ReturnType<LogWriter['write']> {
+    const places = await (this.#writer as LogWriter).write(entries, about);
+    for (const { length } of places) this.#upkeep?.grow(length);
+    return places;
   }
 
   #claimed(about: string): Catalog {
@@ -305,41 +325,5 @@ export class FileStore implements EventStore {
     const catalog = this.#claimed(stream);
     checkEpoch(epoch, this.#ownership.epoch, stream);
     return catalog;
-  }
-
-  #compactSoon(): void {
-    const { dead, total } = garbageOf(this.#catalog as Catalog);
-    if (this.#compacting !== undefined || dead < this.#parts.garbageBytes || dead * 2 < total) return;
-    this.#compact().catch((error: unknown) => this.#parts.onNotice({ type: 'CompactionFailed', error }));
-  }
-
-  async #compact(): Promise<void> {
-    const { files, folder, durability, onNotice } = this.#parts;
-    const catalog = this.#catalog as Catalog;
-    const exclusive = <Value>(work: () => Promise<Value>): Promise<Value> =>
-      this.#inTurn(async () => {
-        if (this.#catalog !== catalog) throw conflict('the store was given back while it was compacted', '');
-        return work();
-      });
-    const ownership = this.#ownership;
-    const writer = this.#writer;
-    const compacting = compact({
-      ...{ files, folder, storeId: this.#storeId, durability, catalog, exclusive },
-      checkStillOwner: () => ownership.checkStillOwner('a compaction'),
-      syncLog: async () => writer?.sync(),
-    }).catch((error: unknown) => {
-      throw inputOutputFailed('a compaction', error);
-    });
-    const settled = compacting.then(
-      () => {},
-      () => {},
-    );
-    this.#compacting = settled;
-    try {
-      const done = await compacting;
-      if (done !== undefined) onNotice({ type: 'Compacted', ...done });
-    } finally {
-      if (this.#compacting === settled) this.#compacting = undefined;
-    }
   }
 }

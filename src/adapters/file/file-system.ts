@@ -118,6 +118,18 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
+/** The bytes of a file, from a place in it on. */
+export async function readFile(files: FileSystem, path: string, from = 0): Promise<Buffer> {
+  const file = await files.open(path, 'read');
+  try {
+    const bytes = Buffer.allocUnsafe(Math.max(0, (await file.size()) - from));
+    const count = await file.read(bytes, from);
+    return bytes.subarray(0, count);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Whether an error says that there is no such file. */
 export function isAbsent(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';

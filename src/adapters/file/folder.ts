@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { FileSystem } from './file-system.ts';
-import { readStoreId, STORE_FILE, storeFileText } from './log-reader.ts';
 import { badFormat } from './store-errors.ts';
+import { readStoreId, STORE_FILE, storeFileText } from './store-file.ts';
 
 /** Names that a store may leave behind when its process dies in the middle of something. */
-const DRAFT = /^(blob|claim|compaction|store)-[0-9a-f-]{36}\.tmp$/;
+const DRAFT = /^(blob|claim|compaction|index|store)-[0-9a-f-]{36}\.tmp$/;
 
 /**
  * Opens a folder for a writer, and makes it a store if it is empty or not there.

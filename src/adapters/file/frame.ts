@@ -62,35 +62,42 @@ function checksumOf(frame: Buffer, salt: number): number {
   return crc32(frame.subarray(FRAME_HEADER_BYTES), crc32(frame.subarray(0, 24), salt));
 }
 
-/** What stands in a segment, as far as it is valid from the beginning. */
+/** What stands in a segment, as far as it is valid from where it was begun to be read. */
 export interface Scan {
   readonly frames: readonly Frame[];
+  /** Where the first of them begins. */
+  readonly start: SegmentEnd;
   readonly end: SegmentEnd;
   /** The highest anchor of all valid frames, also of those behind a damage. */
   readonly anchor: number;
 }
 
-/** Reads the frames of a segment from its bytes. */
-export function scanFrames(bytes: Buffer, salt: number): Scan {
+/**
+ * Reads the frames of a segment from its bytes.
+ * @param start - where the bytes begin: where a frame ended that is known
+ */
+export function scanFrames(bytes: Buffer, salt: number, start: SegmentEnd = EMPTY_END): Scan {
   const frames: Frame[] = [];
-  let end = EMPTY_END;
+  let end = start;
   let anchor = 0;
   for (;;) {
-    const frame = frameAt(bytes, end.offset, salt);
-    const follows = frame?.end.frame === end.frame + 1 && previousOf(bytes, end.offset) === end.checksum;
+    const at = end.offset - start.offset;
+    const frame = frameAt(bytes, at, salt, start.offset);
+    const follows = frame?.end.frame === end.frame + 1 && previousOf(bytes, at) === end.checksum;
     if (frame === undefined || !follows || frame.anchor > end.offset) break;
     anchor = Math.max(anchor, frame.anchor);
     frames.push(frame);
     end = frame.end;
   }
-  return { frames, end, anchor: Math.max(anchor, anchorBehind(bytes, end.offset, salt)) };
+  const behind = anchorBehind(bytes, end.offset - start.offset, salt);
+  return { frames, start, end, anchor: Math.max(anchor, behind) };
 }
 
 /** The highest anchor of the valid frames that stand somewhere behind a place. */
 function anchorBehind(bytes: Buffer, from: number, salt: number): number {
   let anchor = 0;
   for (let at = bytes.indexOf(MAGIC, from); at >= 0; at = bytes.indexOf(MAGIC, at + 1)) {
-    const frame = frameAt(bytes, at, salt);
+    const frame = frameAt(bytes, at, salt, 0);
     // Wherever it stands now: when it was written, everything below its anchor was there.
     if (frame !== undefined) anchor = Math.max(anchor, frame.anchor);
   }
@@ -101,7 +108,8 @@ function previousOf(bytes: Buffer, offset: number): number {
   return bytes.readUInt32LE(offset + 20);
 }
 
-function frameAt(bytes: Buffer, offset: number, salt: number): Frame | undefined {
+/** @param base - where the bytes begin in the segment */
+function frameAt(bytes: Buffer, offset: number, salt: number, base: number): Frame | undefined {
   if (offset + FRAME_HEADER_BYTES > bytes.length) return undefined;
   if (bytes.compare(MAGIC, 0, 4, offset, offset + 4) !== 0) return undefined;
   const length = bytes.readUInt32LE(offset + 4);
@@ -110,9 +118,9 @@ function frameAt(bytes: Buffer, offset: number, salt: number): Frame | undefined
   const checksum = bytes.readUInt32LE(offset + 24);
   if (checksumOf(bytes.subarray(offset, endOffset), salt) !== checksum) return undefined;
   return {
-    offset,
+    offset: base + offset,
     payload: bytes.subarray(offset + FRAME_HEADER_BYTES, endOffset),
     anchor: bytes.readUInt32LE(offset + 16),
-    end: { offset: endOffset, frame: bytes.readUIntLE(offset + 8, 6), checksum },
+    end: { offset: base + endOffset, frame: bytes.readUIntLE(offset + 8, 6), checksum },
   };
 }

@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { CheckpointRecord, EventRecord, ReadRequest } from '../../ports/event-store.ts';
-import type { Catalog, CheckpointEntry, Place } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import { checkpointOf, entryAt, recordsOf } from './entries.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import type { Segment } from './segment.ts';
 import { badCheckpoint, corrupt, inputOutputFailed } from './store-errors.ts';
+import type { CheckpointEntry, Place } from './stream-entry.ts';
 
 interface Where {
   readonly files: FileSystem;

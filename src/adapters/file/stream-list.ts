@@ -45,7 +45,7 @@ export class StreamList<Entry extends Listed> {
   }
 
   /** Those that a request asks for, in order, at most its `limit`. */
-  find(request: ListRequest, after: Listed | undefined): readonly Entry[] {
+  find(request: ListRequest, after: { readonly order: number } | undefined): readonly Entry[] {
     const found: Entry[] = [];
     const { limit, statuses } = request;
     const candidates = statuses === undefined ? this.#sorted() : this.#ofStatuses(statuses);

@@ -27,7 +27,7 @@ const append = (epoch: number, stream: string, seq = 1) => [
 const smallOn = (files: FileSystem, onNotice: (notice: FileStoreNotice) => void = () => {}): FileStore =>
   new FileStore({
     ...{ files, folder, durability: 'power', leaseMs: 1_000, onNotice },
-    ...{ segmentBytes: 4_096, pendingMax: 100, garbageBytes: 1_048_576 },
+    ...{ segmentBytes: 4_096, pendingMax: 100, garbageBytes: 1_048_576, indexBytes: 4_096 },
   });
 
 /** Lets the note of an owner say something else. */
@@ -251,7 +251,7 @@ it('with durability os a log that was given back is on the disk, and its damage 
   const make = (boot: string) =>
     new FileStore({
       ...{ files: nodeFileSystem, folder, durability: 'os', leaseMs: 1_000, onNotice: () => {} },
-      ...{ segmentBytes: 4_096, pendingMax: 100, garbageBytes: 1_048_576, boot },
+      ...{ segmentBytes: 4_096, pendingMax: 100, garbageBytes: 1_048_576, indexBytes: 4_096, boot },
     });
   const store = make('one');
   await store.append(append(await store.claim('me'), 'a'));

@@ -16,7 +16,7 @@ function folderOfTest(): string {
 }
 
 function storeOn(folder: string, files: FileSystem): FileStore {
-  const sizes = { segmentBytes: 4_096, pendingMax: 100, garbageBytes: 4_096 };
+  const sizes = { segmentBytes: 4_096, pendingMax: 100, garbageBytes: 4_096, indexBytes: 1_048_576 };
   return new FileStore({ files, folder, durability: 'os', leaseMs: 15_000, ...sizes, onNotice: () => {} });
 }
 

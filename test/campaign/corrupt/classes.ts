@@ -35,6 +35,8 @@ export function storeOn(files: FileSystem, durability: 'os' | 'power' = 'power',
     segmentBytes: 4_096,
     pendingMax: 100,
     garbageBytes: 1_048_576,
+    // Small enough that the story has several indexes, in the background and when it is given back.
+    indexBytes: 4_096,
     onNotice: () => {},
   });
 }

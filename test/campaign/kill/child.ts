@@ -73,7 +73,7 @@ async function makeStore(): Promise<EventStore> {
     if (type.startsWith('Compaction') || type === 'Compacted') points.compacted();
     say({ type: 'notice', what: type });
   };
-  const sizes = { segmentBytes: 65_536, garbageBytes: 16_384 };
+  const sizes = { segmentBytes: 65_536, garbageBytes: 16_384, indexBytes: 16_384 };
   return fileStore(join(folder, 'store'), { durability, ...sizes, onNotice });
 }
 
