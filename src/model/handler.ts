@@ -83,9 +83,10 @@ export interface HeldLocks {
    * found at once, and its member of lowest priority (of equals the one submitted last) is ended: the wait rejects,
    * and the attempt fails, whatever the handler makes of that.
    *
-   * A lock that is held shared can be asked for exclusively: granted when nobody else holds it.
+   * A lock that is held shared can be asked for exclusively: granted when nobody else holds it, and taken back when the
+   * shared lock is.
    * @throws OrchestratorError `DEADLOCK_VICTIM`, `LOCK_CONFLICT` for a lock that is held or waited for already,
-   *   `WAIT_TIMEOUT`, `WAIT_ABORTED`, `QUEUE_FULL`; the reason of `signal` when the attempt is told to stop
+   *   `LOCK_STALE` when the shared lock was taken back meanwhile, `WAIT_TIMEOUT`, `WAIT_ABORTED`, `QUEUE_FULL`; the reason of `signal` when the attempt is told to stop
    */
   acquire(name: string | readonly string[], options?: LockWaitOptions): Promise<NestedLock>;
 }

@@ -36,6 +36,16 @@ function identify(
   return owner === undefined ? [ref.claimId, ref.claimId] : [`owner ${owner}`, owner];
 }
 
+/** The names of locks that somebody holds exclusively while somebody else holds them too. */
+export function sharedExclusives(locks: readonly LockState[]): readonly string[] {
+  return locks
+    .filter(({ holders }) => {
+      const who = new Set(holders.map(({ holder, owner }) => identify(holder, owner)[0]));
+      return who.size > 1 && holders.some(({ mode }) => mode === 'exclusive');
+    })
+    .map(({ name }) => name);
+}
+
 export function waitForOf(locks: readonly LockState[]): WaitFor {
   const actors: Actor[] = [];
   const edges: Set<number>[] = [];

@@ -10,7 +10,13 @@ import type {
   LockState,
   ResolvedDeadlock,
 } from '@taskmaster-ai/orchestrator';
-import { shortestWayRound, stuckSets, type WaitFor, waitForOf } from './brute-force-cycles.ts';
+import {
+  sharedExclusives,
+  shortestWayRound,
+  stuckSets,
+  type WaitFor,
+  waitForOf,
+} from './brute-force-cycles.ts';
 
 interface Leased {
   readonly grant: LockGrant;
@@ -52,8 +58,10 @@ export class LockWitness {
     this.#looks++;
     const locks = this.#concurrency.locks();
     const graph = waitForOf(locks);
-    this.#compare(graph, this.#concurrency.detectDeadlocks());
+    this.#compare(locks, graph, this.#concurrency.detectDeadlocks());
     this.#note(locks, graph);
+    for (const name of sharedExclusives(locks))
+      this.#fault(`${name} is held exclusively beside somebody else: ${JSON.stringify(locks)}`);
     this.#checkLeases(locks);
   }
 
@@ -122,13 +130,20 @@ export class LockWitness {
   }
 
   /** Each set that waits for itself has exactly one report, of a shortest circle in it, told as it is. */
-  #compare(graph: WaitFor, reported: readonly Deadlock[]): void {
+  #compare(locks: readonly LockState[], graph: WaitFor, reported: readonly Deadlock[]): void {
     this.seen.states++;
     const sets = stuckSets(graph);
     this.seen.circles += sets.length;
     if (this.policy === 'resolve' && sets.length > 0) this.#fault('a circle was not broken');
     if (sets.length !== reported.length) {
-      this.#fault(`${reported.length} deadlocks reported, ${sets.length} are there`);
+      const found = sets.map((set) => set.map((place) => graph.actors[place]?.name));
+      this.#fault(
+        `${reported.length} deadlocks reported, ${sets.length} are there: ${JSON.stringify({
+          reported: reported.map(({ members }) => members),
+          found,
+          locks,
+        })}`,
+      );
       return;
     }
     if (sets.length === 0) return;

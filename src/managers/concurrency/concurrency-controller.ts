@@ -85,10 +85,11 @@ export class ConcurrencyController {
   }
 
   /**
-   * Waits for a lock, or for several taken together.
+   * Waits for a lock, or for several taken together. What `owner` holds shared it can ask for exclusively: that is
+   * granted when nobody else holds it, and ends when the shared lock is taken back.
    *
    * @throws OrchestratorError `ID_INVALID`, `OPTION_INVALID`, `LOCK_CONFLICT`, `DEADLOCK_VICTIM`, `WAIT_TIMEOUT`,
-   *   `WAIT_ABORTED`, `QUEUE_FULL`
+   *   `WAIT_ABORTED`, `QUEUE_FULL`; `LOCK_STALE` when the shared lock to be made exclusive was taken back meanwhile
    */
   async acquireLock(name: string | readonly LockRequest[], options: LockOptions = {}): Promise<LockGrant> {
     return this.#acquire(checkLockAsk(name, options, 'acquireLock', LOCK_KEYS), options, 'acquireLock');

@@ -1,16 +1,17 @@
 /**
  * Where locks are asked for by the host and by handlers, on top of what they hold.
  *
- * Owns: the wait-for graph, the owners that the host named, the grants by token. Who may call it: the concurrency
- * controller, and the attempts of tasks through it.
+ * Owns: the wait-for graph, the upgrades, the owners that the host named, the grants by token. Who may call it: the
+ * concurrency controller, and the attempts of tasks through it.
  *
  * LD1  An owner never waits for itself: what it holds or waits for already is refused, except a shared lock that it
  *      asks for exclusively (an upgrade), for which it waits until it is the only holder.
- * LD2  While an upgrade waits or is held, the shared lock under it stays taken, though it was released.
+ * LD2  While an upgrade waits or is held, the shared lock under it stays taken, though it was released; when that is
+ *      taken back, the upgrade goes with it (UG1).
  * LD3  A wait or a grant that closes a circle is found in the same call, and broken unless it is only to be reported.
  */
 import { type OrchestratorError, refuse } from '../../model/errors.ts';
-import type { Lease } from '../../model/lock-options.ts';
+import { type Lease, takenBackMeanwhile } from '../../model/lock-options.ts';
 import type { LockMode, LockNeed } from '../../model/needs.ts';
 import type { Claims, ClaimWatch, Grant } from '../resources/claims.ts';
 import type { Group, Ledger, Need } from '../resources/ledger.ts';
@@ -26,6 +27,7 @@ import {
   victimOf,
 } from './deadlocks.ts';
 import { HeldLock } from './lock-grant.ts';
+import { Upgrades } from './upgrades.ts';
 import { Party, type PartyWait, WaitGraph } from './wait-graph.ts';
 
 /** What happens to a deadlock when it is found. */
@@ -69,8 +71,7 @@ export class LockDesk {
   /** Who has asked, by request and by the token of what the ledger still counts as taken; for inspection. */
   readonly #asking = new WeakMap<ClaimWatch, Party>();
   readonly #holding = new Map<number, Party>();
-  /** The rows that each party is upgrading or has upgraded. */
-  readonly #upgrades = new Map<Party, Set<Row>>();
+  readonly #upgrades = new Upgrades();
 
   constructor(parts: LockDeskParts) {
     this.#parts = parts;
@@ -97,10 +98,10 @@ export class LockDesk {
     for (const wait of [...party.waits]) wait.leave(reason);
     for (const grant of [...party.grants]) grant.revoke();
     this.#each(adopted, (row, units) => this.#graph.giveBack(party, row, units));
-    this.#upgrades.delete(party);
+    this.#upgrades.forget(party);
   }
 
-  /** @throws OrchestratorError `LOCK_CONFLICT`, and what a claim ends with */
+  /** @throws OrchestratorError `LOCK_CONFLICT`, `LOCK_STALE`, and what a claim ends with */
   async acquire(ask: LockAsk): Promise<HeldLock> {
     const { ledger, claims } = this.#parts;
     const { party, priority, timeoutMs, signal, what, abortError } = ask;
@@ -174,7 +175,7 @@ export class LockDesk {
     if (party === undefined || known === undefined) return lockNeed(ledger, lock);
     const waits = [...party.waits].some(({ group }) => group.rows.includes(known));
     const units = party.holds.get(known);
-    if (waits || this.#upgrades.get(party)?.has(known) === true)
+    if (waits || this.#upgrades.has(party, known))
       throw conflict(
         what,
         `the lock ${JSON.stringify(lock.name)}, which ${party.name} has asked for already`,
@@ -204,7 +205,7 @@ export class LockDesk {
         if (party === undefined) return;
         wait = { party, group: of, leave };
         this.#graph.wait(wait);
-        for (const row of upgrading) this.#upgradesOf(party).add(row);
+        this.#upgrades.note(party, upgrading, leave);
         this.#check(party);
       },
       granted: (grant) => {
@@ -214,6 +215,7 @@ export class LockDesk {
           this.#holding.set(token, party);
           this.#each(group as Group, (row, units) => this.#graph.hold(party, row, units));
           party.grants.add(held);
+          this.#upgrades.note(party, upgrading, () => held.revoke());
         }
         endWait();
         onHeld(held);
@@ -227,6 +229,7 @@ export class LockDesk {
         if (party === undefined) return;
         this.#holding.delete(token);
         this.#each(group as Group, (row, units) => this.#graph.giveBack(party, row, units));
+        this.#endUpgrade(party, upgrading);
       },
     };
     if (party !== undefined) this.#asking.set(watch, party);
@@ -236,25 +239,23 @@ export class LockDesk {
   #held(ask: LockAsk, grant: Grant, upgrading: readonly Row[]): HeldLock {
     const { party, lease, locks } = ask;
     const { now, setTimer, ledger } = this.#parts;
-    const keys = locks.map(({ name }) => ledger.row(`lock:${name}`));
+    const rows = locks.map(({ name }) => ledger.row(`lock:${name}`) as Row);
+    // What an upgrade can stand on.
+    const under = rows.filter((row) => !upgrading.includes(row));
+    const names = locks.map(({ name }) => name);
     const held: HeldLock = new HeldLock({
       grant,
-      names: locks.map(({ name }) => name),
+      names,
       lease,
       since: now(),
       now,
       setTimer,
-      mayGo: () => {
-        const upgrades = party === undefined ? undefined : this.#upgrades.get(party);
-        return (
-          upgrades === undefined || upgrading.length > 0 || !keys.some((row) => row && upgrades.has(row))
-        );
-      },
-      onOver: () => {
+      mayGo: () => party === undefined || !under.some((row) => this.#upgrades.has(party, row)),
+      onOver: (how) => {
         this.#byToken.delete(grant.token);
         if (party === undefined) return;
-        if (upgrading.length > 0) this.#endUpgrade(party, upgrading);
-        for (const one of party.grants) (one as HeldLock).settle();
+        if (how === 'taken back')
+          this.#upgrades.lose(party, under, () => takenBackMeanwhile('upgrade', names, grant.token));
         this.#sweep(party);
         this.#forgetIdle(party);
       },
@@ -263,20 +264,9 @@ export class LockDesk {
     return held;
   }
 
-  #upgradesOf(party: Party): Set<Row> {
-    let rows = this.#upgrades.get(party);
-    if (rows === undefined) {
-      rows = new Set();
-      this.#upgrades.set(party, rows);
-    }
-    return rows;
-  }
-
   #endUpgrade(party: Party, rows: readonly Row[]): void {
-    const upgrades = this.#upgrades.get(party);
-    if (upgrades === undefined) return;
-    for (const row of rows) upgrades.delete(row);
-    if (upgrades.size === 0) this.#upgrades.delete(party);
+    if (rows.length === 0) return;
+    this.#upgrades.drop(party, rows);
     for (const one of party.grants) (one as HeldLock).settle();
     this.#sweep(party);
   }

@@ -37,7 +37,7 @@ export interface LockGrantParts {
   readonly now: () => number;
   readonly setTimer: (delayMs: number, callback: () => void) => () => void;
   /** Called once, when it is over. */
-  readonly onOver: (grant: HeldLock) => void;
+  readonly onOver: (how: 'released' | 'taken back') => void;
   /** Whether the ledger may have the locks back already; else it does when `settle` is called. */
   readonly mayGo: () => boolean;
 }
@@ -120,7 +120,7 @@ export class HeldLock implements LockGrant {
     this.#stopLease?.();
     this.#stopHeartbeat?.();
     this.settle(how === 'taken back');
-    this.#parts.onOver(this);
+    this.#parts.onOver(how);
     if (how === 'taken back' && this.#asked !== undefined)
       this.#asked.runInAsyncScope(() => this.#controller?.abort(this.#stale('use')));
   }

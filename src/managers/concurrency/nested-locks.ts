@@ -47,7 +47,7 @@ export class NestedLocks {
 
   /**
    * @param key - stands for the attempt
-   * @throws OrchestratorError `LOCK_CONFLICT`, `DEADLOCK_VICTIM`, `WAIT_TIMEOUT`, `WAIT_ABORTED`; the reason of the attempt's signal
+   * @throws OrchestratorError `LOCK_CONFLICT`, `DEADLOCK_VICTIM`, `WAIT_TIMEOUT`, `WAIT_ABORTED`, `LOCK_STALE`; the reason of the attempt's signal
    */
   async acquire(
     key: object,
