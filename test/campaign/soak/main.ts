@@ -132,7 +132,7 @@ async function soak(kind: StoreKind, options: Options): Promise<boolean> {
   const runsPerSecond = options.rate ?? RATES[kind];
   const story = new Story({ kind, minutes, runsPerSecond, seed, keepLast, isKept, plant, scenes });
   await story.run();
-  const verdict = judge(story.measured, minutes, kind);
+  const verdict = judge(story.measured, minutes);
   printStory(story, kind, verdict, minutes * 60);
   const problems = [...verdict.problems];
   const wanted = Math.floor((runs * minutes * 60) / HORIZON_S);

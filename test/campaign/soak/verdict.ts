@@ -1,5 +1,5 @@
 /** What the samples of a soak say: whether what a process holds grows, and whether its event loop keeps up. */
-import type { Sample, StoreKind } from './protocol.ts';
+import type { Sample } from './protocol.ts';
 import { medianOf, type Point, pointByLife, type Slope, slopeOf } from './slope.ts';
 
 /** A sample, as the parent has heard it. */
@@ -35,11 +35,6 @@ export const LAG_P99_MS_MAX = 100;
 const MB = 1e6;
 /** Less growth than this is none, for what is so small that a tenth of it is chance. */
 const FLOORS = { heap: 0, external: MB, handles: 1 } as const;
-/**
- * What a store keeps in memory of each ended run, so that it finds its log, in bytes; what is more is a leak. Measured with
- * 12,000 runs of one task, a third of them with a key: 530 to 560 on files (480 when opened again), 13 to 29 on SQLite.
- */
-export const BYTES_OF_A_KEPT_RUN: Readonly<Record<StoreKind, number>> = { memory: 0, file: 550, sqlite: 0 };
 /** Only a process that is as old is judged by itself: until then it compiles code, and fills what it keeps. Seconds. */
 const OLD_S_MIN = 90;
 /** The age at which processes are compared with each other, in seconds; in a short soak they are younger. */
@@ -49,14 +44,13 @@ const WARM_RANGE = 3;
 
 export const RULE = `flat: the Theil-Sen slope times 30 min is below ${PART_MAX * 100} % of the median (at least 1 MB of external memory, 1 handle).
       Compared are the samples of one process that are older than half of the longest life and than ${OLD_S_MIN} s, since a process that
-      is young still compiles code and fills what it keeps; and, of several processes, the medians at the same age. Of the heap are
-      taken off ${BYTES_OF_A_KEPT_RUN.file} bytes for each ended run that is kept on files, which is what finding it costs. What is not flat grows, if
-      the slope is above 0 in 95 of 100 cases; else it is unclear, which fails a soak of 30 min and is only told of a shorter one.
+      is young still compiles code and fills what it keeps; and, of several processes, the medians at the same age. What is not
+      flat grows, if the slope is above 0 in 95 of 100 cases; else it is unclear, which fails a soak of 30 min and is only told of a shorter one.
       Lag: the median of the p99 of all intervals is at most ${LAG_P99_MS_MAX} ms.`;
 
 /** @param minutes - how long the soak was to last */
-export function judge(measured: readonly Measured[], minutes: number, store: StoreKind): Verdict {
-  const heapOf = ({ heap, kept }: Measured): number => heap - kept * BYTES_OF_A_KEPT_RUN[store];
+export function judge(measured: readonly Measured[], minutes: number): Verdict {
+  const heapOf = ({ heap }: Measured): number => heap;
   const old = Math.max(OLD_S_MIN * 1_000, Math.max(0, ...measured.map(({ ageMs }) => ageMs)) / 2);
   const late = measured.filter(({ ageMs }) => ageMs >= old);
   const rest = late.filter(({ isAtRest }) => isAtRest);
