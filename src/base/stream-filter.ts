@@ -3,7 +3,7 @@
  */
 
 /** A listing that is asked for, as far as it says which streams. */
-interface Asked {
+export interface Asked {
   readonly prefix: string;
   readonly workflowId?: string | undefined;
   readonly statuses?: readonly string[] | undefined;
@@ -15,7 +15,7 @@ interface Asked {
 type Attributes = Readonly<Record<string, string | number | boolean>>;
 
 /** What a stream can be found by. */
-interface Facts {
+export interface Facts {
   readonly workflowId: string;
   readonly status: string;
   readonly startedAt: number;

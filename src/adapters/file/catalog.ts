@@ -9,6 +9,7 @@
  * C3  What an index on disk knows stays there until it changes: a stream is either here or there (`table`), never both.
  * C4  Before a stream changes, the snapshot that is being written down is told.
  */
+import { StreamList } from '../../base/stream-list.ts';
 import type { CheckpointInfo, ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
 import { CatalogSnapshot } from './catalog-snapshot.ts';
 import type { EventsMeta } from './entries.ts';
@@ -17,7 +18,6 @@ import type { IndexTable } from './index-table.ts';
 import { NO_PART, type Part, PartTable } from './part-table.ts';
 import type { Segment } from './segment.ts';
 import { type CheckpointEntry, infoOf, newEntry, type Place, type StreamEntry } from './stream-entry.ts';
-import { StreamList } from './stream-list.ts';
 
 export class Catalog {
   readonly segments: Segment[] = [];
@@ -28,7 +28,7 @@ export class Catalog {
   readonly #byId: Segment[] = [];
   #keys = new Map<string, StreamEntry>();
   #checkpoints = new Map<string, CheckpointEntry>();
-  #list = new StreamList<StreamEntry>();
+  #list = new StreamList<StreamFacts, StreamEntry>();
   /** One string for each word that many streams have. */
   readonly #words = new Map<string, string>();
   #orders = 0;
@@ -117,7 +117,7 @@ export class Catalog {
       if (place === undefined || place.lastSeq === 0) return [];
       after = place;
     }
-    const here = this.#list.find(request, after);
+    const here = this.#list.find(request, after.order);
     const there = this.#table?.list(request, after.order) ?? [];
     if (there.length === 0) return here.map(infoOf);
     const all = [...here.map((entry) => ({ order: entry.order, info: infoOf(entry) })), ...there];

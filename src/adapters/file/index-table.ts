@@ -6,6 +6,7 @@
  * IT1  Nothing in the bytes changes. A stream that changes or goes is taken out (`take`) and the catalog has it from then on.
  * IT2  Finding a stream costs the same however many there are; a page of a listing costs what is passed over for it.
  */
+import { isAskedFor } from '../../base/stream-filter.ts';
 import type { ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
 import type { SegmentEnd } from './frame.ts';
 import { headAt, type IndexedStream, markOf, marksAt, type Sought, streamAt } from './index-entry.ts';
@@ -203,14 +204,14 @@ export class IndexTable {
 
   #fitting(at: number, section: Section, request: ListRequest, wanted: number): FoundRow | undefined {
     const row = this.row(at);
-    const { prefix, startedFrom, startedBefore, attributes } = request;
+    const { startedFrom, startedBefore } = request;
+    // What the row says alone needs no unpacking.
     if (wanted !== 0 && row.workflow !== wanted) return undefined;
-    if (startedFrom !== undefined && !(row.workflow !== 0 && row.startedAt >= startedFrom)) return undefined;
-    if (startedBefore !== undefined && !(row.workflow !== 0 && row.startedAt < startedBefore))
-      return undefined;
+    if (startedFrom !== undefined && row.startedAt < startedFrom) return undefined;
+    if (startedBefore !== undefined && row.startedAt >= startedBefore) return undefined;
     const head = headAt(this.bytes, row.offset);
-    if (!head.name.startsWith(prefix) || !hasAll(head.attributes, attributes)) return undefined;
     const facts = this.factsOf(row, section.status, head.attributes);
+    if (!isAskedFor(head.name, facts, request)) return undefined;
     const { name: stream, lastSeq, lastType, lastAt } = head;
     const info = { stream, lastSeq, lastType, lastAt, ...(facts === undefined ? undefined : { facts }) };
     return { order: row.order, info };
@@ -231,15 +232,6 @@ export class IndexTable {
 /** Whether the bit of a row is set. */
 export function isMarked(bits: Uint8Array, row: number): boolean {
   return ((bits[row >>> 3] as number) & (1 << (row & 7))) !== 0;
-}
-
-/** Whether an object has all attributes that are asked for; one that is asked for as undefined is not asked for. */
-export function hasAll(has: StreamFacts['attributes'], asked: StreamFacts['attributes']): boolean {
-  if (asked === undefined) return true;
-  return Object.entries(asked).every(
-    ([key, value]) =>
-      value === undefined || (has !== undefined && Object.hasOwn(has, key) && has[key] === value),
-  );
 }
 
 function mayHave({ prefix, status, isListed }: Section, request: ListRequest): boolean {

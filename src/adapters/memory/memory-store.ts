@@ -1,5 +1,5 @@
 import { toRecord } from '../../base/event-record.ts';
-import { isAskedFor } from '../../base/stream-filter.ts';
+import { StreamList } from '../../base/stream-list.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type {
   BlobRecord,
@@ -17,12 +17,18 @@ import type {
   StreamInfo,
 } from '../../ports/event-store.ts';
 
+const NO_KEYS: readonly string[] = [];
+
 /** The events of a stream as they came: a record is made of one only for whoever reads it. */
 interface Stream {
+  readonly name: string;
+  /** Grows with each stream that begins. */
+  readonly order: number;
   readonly events: LoggedEvent[];
   /** The table of versions of the events from `from` on; there is another one only after an upgrade in this process. */
   readonly versions: { readonly from: number; readonly table: SchemaVersions }[];
   facts: StreamFacts | undefined;
+  keys: readonly string[];
 }
 
 /**
@@ -33,6 +39,7 @@ interface Stream {
 export class MemoryStore implements EventStore {
   readonly capabilities: StoreCapabilities = { durability: 'memory', keepsValues: true };
   readonly #streams = new Map<string, Stream>();
+  readonly #list = new StreamList<StreamFacts, Stream>();
   readonly #keys = new Map<string, string>();
   readonly #checkpoints = new Map<string, CheckpointRecord>();
   /** The ids of the checkpoints of each stream that has some. */
@@ -40,6 +47,7 @@ export class MemoryStore implements EventStore {
   readonly #blobs = new Map<string, Map<string, Uint8Array>>();
   #owner: string | undefined;
   #epoch = 0;
+  #orders = 0;
 
   append(batch: readonly StreamAppend[]): void {
     // Everything is checked before anything is written, so that a refusal leaves no trace.
@@ -68,23 +76,9 @@ export class MemoryStore implements EventStore {
   }
 
   list(request: ListRequest): readonly StreamInfo[] {
-    const { limit, after } = request;
-    const found: StreamInfo[] = [];
-    let passed = after === undefined;
-    for (const [stream, { events, facts }] of this.#streams) {
-      if (found.length >= limit) break;
-      const last = events[events.length - 1];
-      if (passed && last !== undefined && isAskedFor(stream, facts, request))
-        found.push({
-          stream,
-          lastSeq: events.length,
-          lastType: last.type,
-          lastAt: last.at,
-          ...(facts === undefined ? undefined : { facts }),
-        });
-      if (stream === after) passed = true;
-    }
-    return found;
+    const after = request.after === undefined ? undefined : this.#streams.get(request.after);
+    if (request.after !== undefined && after === undefined) return [];
+    return this.#list.find(request, after?.order ?? 0).flatMap(infoOf);
   }
 
   findKey(key: string): string | undefined {
@@ -92,12 +86,14 @@ export class MemoryStore implements EventStore {
   }
 
   remove(streams: readonly string[]): void {
-    const gone = new Set(streams);
-    for (const stream of gone) this.#streams.delete(stream);
-    if (this.#blobs.size > 0) for (const stream of gone) this.#blobs.delete(stream);
-    if (this.#checkpoints.size > 0) for (const stream of gone) this.#removeCheckpointsOf(stream);
-    if (this.#keys.size === 0) return;
-    for (const [key, stream] of this.#keys) if (gone.has(stream)) this.#keys.delete(key);
+    for (const name of streams) {
+      const stream = this.#streams.get(name);
+      if (stream !== undefined) this.#list.remove(stream);
+      for (const key of stream?.keys ?? NO_KEYS) this.#keys.delete(key);
+      this.#streams.delete(name);
+      this.#blobs.delete(name);
+      if (this.#checkpoints.size > 0) this.#removeCheckpointsOf(name);
+    }
   }
 
   claim(owner: string): number {
@@ -185,17 +181,34 @@ export class MemoryStore implements EventStore {
   #write(append: StreamAppend, found: Stream | undefined): void {
     let stream = found;
     if (stream === undefined) {
-      stream = { events: [], versions: [{ from: 0, table: append.versions }], facts: undefined };
+      stream = {
+        name: append.stream,
+        order: ++this.#orders,
+        events: [],
+        versions: [{ from: 0, table: append.versions }],
+        facts: undefined,
+        keys: NO_KEYS,
+      };
       this.#streams.set(append.stream, stream);
+      this.#list.add(stream);
     }
     const { events, versions } = stream;
     if (versions[versions.length - 1]?.table !== append.versions)
       versions.push({ from: events.length, table: append.versions });
     for (let i = 0; i < append.events.length; i++) events.push(append.events[i] as LoggedEvent);
-    if (append.facts !== undefined) stream.facts = append.facts;
-    if (append.uniqueKeys !== undefined)
-      for (const key of append.uniqueKeys) this.#keys.set(key, append.stream);
+    if (append.facts !== undefined) this.#list.setFacts(stream, append.facts);
+    if (append.uniqueKeys === undefined) return;
+    stream.keys =
+      stream.keys.length === 0 ? append.uniqueKeys.slice() : [...stream.keys, ...append.uniqueKeys];
+    for (const key of append.uniqueKeys) this.#keys.set(key, append.stream);
   }
+}
+
+function infoOf({ name, events, facts }: Stream): readonly StreamInfo[] {
+  const last = events[events.length - 1];
+  if (last === undefined) return [];
+  const info = { stream: name, lastSeq: events.length, lastType: last.type, lastAt: last.at };
+  return [facts === undefined ? info : { ...info, facts }];
 }
 
 function conflict(what: string, { stream }: Pick<StreamAppend, 'stream'>): OrchestratorError {
