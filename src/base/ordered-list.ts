@@ -31,15 +31,16 @@ export class OrderedList<Entry extends Ordered> {
     if (piece.length > PIECE_MAX) this.#pieces.splice(at + 1, 0, piece.splice(PIECE_MAX / 2));
   }
 
-  /** Nothing happens if it is not there. */
-  delete(entry: Entry): void {
+  /** `false` if it is not there. */
+  delete(entry: Entry): boolean {
     const at = this.#pieceOf(entry.order);
     const piece = this.#pieces[at];
-    if (piece === undefined) return;
+    if (piece === undefined) return false;
     const index = firstBehind(piece, entry.order) - 1;
-    if (piece[index] !== entry) return;
+    if (piece[index] !== entry) return false;
     piece.splice(index, 1);
     if (piece.length === 0) this.#pieces.splice(at, 1);
+    return true;
   }
 
   /** Goes through those behind a place; nothing may be changed meanwhile. */

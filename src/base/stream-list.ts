@@ -3,6 +3,7 @@
  * whoever looks for the few that are unfinished passes over none of those that are.
  */
 import { OrderedList, type OrderedWalk } from './ordered-list.ts';
+import { RemovedPlaces } from './removed-places.ts';
 import { type Asked, type Facts, isAskedFor } from './stream-filter.ts';
 
 /** What is listed. */
@@ -14,8 +15,9 @@ export interface Listed<Found extends Facts> {
 }
 
 export class StreamList<Found extends Facts, Entry extends Listed<Found>> {
-  readonly #all = new OrderedList<Entry>();
-  readonly #byStatus = new Map<string, OrderedList<Entry>>();
+  #all = new OrderedList<Entry>();
+  #byStatus = new Map<string, OrderedList<Entry>>();
+  readonly #removed = new RemovedPlaces();
 
   add(entry: Entry): void {
     this.#all.add(entry);
@@ -23,7 +25,13 @@ export class StreamList<Found extends Facts, Entry extends Listed<Found>> {
 
   remove(entry: Entry): void {
     this.#leaveStatus(entry);
-    this.#all.delete(entry);
+    if (this.#all.delete(entry)) this.#removed.add(entry.name, entry.order);
+  }
+
+  /** Takes all out; they are not removed, but kept somewhere else. */
+  empty(): void {
+    this.#all = new OrderedList();
+    this.#byStatus = new Map();
   }
 
   setFacts(entry: Entry, facts: Found): void {
@@ -37,6 +45,11 @@ export class StreamList<Found extends Facts, Entry extends Listed<Found>> {
       same.add(entry);
     }
     entry.facts = facts;
+  }
+
+  /** Where a stream stood that was removed; nothing if that was too long ago. */
+  removedPlace(name: string): number | undefined {
+    return this.#removed.find(name);
   }
 
   /**

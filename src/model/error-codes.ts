@@ -233,6 +233,10 @@ export const ERROR_CODES = {
     'Mend the store and open the orchestrator again; nothing acknowledged is lost.',
     true,
   ),
+  PAGE_LOST: entry(
+    'A page of a list was to begin behind a run that is not in the store.',
+    'Begin with the first page, or check the id.',
+  ),
   EVENT_UNKNOWN: entry(
     'A log holds an event type or version that this release does not know.',
     'Use a release that knows it; the log was left untouched.',

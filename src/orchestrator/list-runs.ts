@@ -22,7 +22,10 @@ export interface ListRunsOptions {
   readonly attributes?: RunAttributes | undefined;
   /** At most so many: 1 to 1,000. Default 100. */
   readonly limit?: number | undefined;
-  /** Only runs that come after this one: the `runId` of the last one of the page before. */
+  /**
+   * Only runs that come after this one: the `runId` of the last one of the page before. One that was removed since then
+   * still says where to go on, unless that was long ago: then `PAGE_LOST`.
+   */
   readonly after?: string | undefined;
 }
 

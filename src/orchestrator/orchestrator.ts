@@ -174,7 +174,8 @@ export class Orchestrator {
   /**
    * Runs of the store, known here or not, ended or not, in the order in which they came into the store; a page at a
    * time. What is not durable yet is not in it.
-   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `LIMIT_EXCEEDED`, and what the store throws
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `LIMIT_EXCEEDED`, `PAGE_LOST`, and what the
+   *   store throws
    */
   async listRuns(options: ListRunsOptions = {}): Promise<readonly RunInfo[]> {
     return this.#engine.listRuns(options);

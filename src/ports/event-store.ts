@@ -64,7 +64,11 @@ export interface ListRequest {
   /** Only those whose name starts with this. */
   readonly prefix: string;
   readonly limit: number;
-  /** Only streams that come after this one, for paging; it need not fit the other conditions. */
+  /**
+   * Only streams that come after this one, for paging; it need not fit the other conditions. When it was removed
+   * meanwhile the store goes on where it stood, as long as it knows that; else it refuses with `PAGE_LOST`. It is never
+   * taken for the end.
+   */
   readonly after?: string | undefined;
   /** Only those with this fact. */
   readonly workflowId?: string | undefined;
@@ -146,7 +150,10 @@ export interface EventStore {
   append(batch: readonly StreamAppend[]): MaybePromise<void>;
   /** Records in order; fewer than `limit` only at the end of the stream. */
   read(request: ReadRequest): MaybePromise<readonly EventRecord[]>;
-  /** Streams in the order of their creation. Its cost grows with what is found, not with what is stored. */
+  /**
+   * Streams in the order of their creation. Its cost grows with what is found, not with what is stored.
+   * @throws OrchestratorError `PAGE_LOST`
+   */
   list(request: ListRequest): MaybePromise<readonly StreamInfo[]>;
   /** The stream that a unique key is bound to. */
   findKey(key: string): MaybePromise<string | undefined>;

@@ -386,3 +386,28 @@ describe('nonsense', () => {
     await expect(Orchestrator.open({ retention: retention as never })).rejects.toMatchObject({ code });
   });
 });
+
+describe.each(STORES)('pages of runs on $name', (kind) => {
+  it.skipIf(kind.missing !== undefined)(
+    unless(
+      kind.missing,
+      'given runs that are removed between two pages, then none of the others is left out',
+    ),
+    async () => {
+      const opened = await open(kind.open(join(folder, `pages-${kind.name.replaceAll(/\W/g, '-')}`)), {
+        retainRuns: kind.name === 'memory' ? 100 : 0,
+      });
+      const { orchestrator } = opened;
+      const runs: string[] = [];
+      for (let i = 0; i < 6; i++) runs.push(await end(opened, one));
+      const first = await orchestrator.listRuns({ limit: 3 });
+      await orchestrator.pruneRuns({ keepLast: 2 });
+      const after = first.at(-1)?.runId;
+      const second = await orchestrator.listRuns({ limit: 3, after });
+      expect([...first, ...second].map(({ runId }) => runId)).toEqual(
+        kind.name === 'memory' ? runs : [...runs.slice(0, 3), ...runs.slice(4)],
+      );
+      await expect(orchestrator.listRuns({ after: 'nobody' })).rejects.toMatchObject({ code: 'PAGE_LOST' });
+    },
+  );
+});

@@ -358,6 +358,7 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
       store.append([{ stream: 'run:run-1', expectedSeq: 4, epoch, events: [], versions: {} }]),
     );
   },
+  PAGE_LOST: () => refusal(() => new MemoryStore().list({ prefix: 'run:', limit: 10, after: 'run:run-1' })),
   STORE_FENCED: () => {
     const store = new MemoryStore();
     const epoch = store.claim('docs');

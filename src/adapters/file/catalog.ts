@@ -11,6 +11,7 @@
  */
 import { StreamList } from '../../base/stream-list.ts';
 import type { CheckpointInfo, ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
+import { pageLost } from '../page-lost.ts';
 import { CatalogSnapshot } from './catalog-snapshot.ts';
 import type { EventsMeta } from './entries.ts';
 import type { IndexedStream, Sought } from './index-entry.ts';
@@ -28,7 +29,7 @@ export class Catalog {
   readonly #byId: Segment[] = [];
   #keys = new Map<string, StreamEntry>();
   #checkpoints = new Map<string, CheckpointEntry>();
-  #list = new StreamList<StreamFacts, StreamEntry>();
+  readonly #list = new StreamList<StreamFacts, StreamEntry>();
   /** One string for each word that many streams have. */
   readonly #words = new Map<string, string>();
   #orders = 0;
@@ -111,14 +112,9 @@ export class Catalog {
   }
 
   list(request: ListRequest): readonly StreamInfo[] {
-    let after = { order: 0 };
-    if (request.after !== undefined) {
-      const place = this.#streams.get(request.after) ?? this.#rowOf(request.after);
-      if (place === undefined || place.lastSeq === 0) return [];
-      after = place;
-    }
-    const here = this.#list.find(request, after.order);
-    const there = this.#table?.list(request, after.order) ?? [];
+    const after = request.after === undefined ? 0 : this.#placeOf(request.after);
+    const here = this.#list.find(request, after);
+    const there = this.#table?.list(request, after) ?? [];
     if (there.length === 0) return here.map(infoOf);
     const all = [...here.map((entry) => ({ order: entry.order, info: infoOf(entry) })), ...there];
     const sorted = all.sort((a, b) => a.order - b.order);
@@ -206,7 +202,7 @@ export class Catalog {
     this.#parts = new PartTable();
     this.#keys = new Map();
     this.#checkpoints = new Map();
-    this.#list = new StreamList();
+    this.#list.empty();
     const kept: StreamEntry[] = [];
     for (const name of changed) {
       const row = table.find('stream', name);
@@ -238,10 +234,15 @@ export class Catalog {
     return row === undefined ? undefined : this.#table?.stream(row);
   }
 
-  #rowOf(stream: string): { readonly order: number; readonly lastSeq: number } | undefined {
-    const row = this.#table?.find('stream', stream);
-    if (row === undefined || this.#table === undefined) return undefined;
-    return { order: this.#table.row(row).order, lastSeq: this.#table.stream(row).lastSeq };
+  /** Behind which place a page begins. @throws OrchestratorError `PAGE_LOST` */
+  #placeOf(name: string): number {
+    const entry = this.#streams.get(name);
+    if (entry !== undefined && entry.lastSeq > 0) return entry.order;
+    const row = this.#table?.find('stream', name);
+    const isListed = row !== undefined && this.#table?.sectionOf(row).isListed === true;
+    const place = isListed ? this.#table?.row(row).order : this.#list.removedPlace(name);
+    if (place === undefined) throw pageLost(name);
+    return place;
   }
 
   #segmentAt(number: number): Segment {

@@ -16,6 +16,7 @@ import type {
   StreamFacts,
   StreamInfo,
 } from '../../ports/event-store.ts';
+import { pageLost } from '../page-lost.ts';
 
 const NO_KEYS: readonly string[] = [];
 
@@ -76,9 +77,11 @@ export class MemoryStore implements EventStore {
   }
 
   list(request: ListRequest): readonly StreamInfo[] {
-    const after = request.after === undefined ? undefined : this.#streams.get(request.after);
-    if (request.after !== undefined && after === undefined) return [];
-    return this.#list.find(request, after?.order ?? 0).flatMap(infoOf);
+    const { after } = request;
+    const place =
+      after === undefined ? 0 : (this.#streams.get(after)?.order ?? this.#list.removedPlace(after));
+    if (place === undefined) throw pageLost(after as string);
+    return this.#list.find(request, place).flatMap(infoOf);
   }
 
   findKey(key: string): string | undefined {

@@ -93,7 +93,7 @@ export class Engine implements Requests {
   }
 
   list(request: ListRequest): readonly StreamInfo[] {
-    return this.#do('read', () => listStreams(this.#db, request));
+    return this.#do('read', () => listStreams(this.#db, request, this.#streams.removed));
   }
 
   findKey(key: string): string | undefined {

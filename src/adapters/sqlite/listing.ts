@@ -6,7 +6,9 @@
  * LI1  The cost of a page grows with the smallest set that one of the conditions alone finds, not with what is stored: of
  *      each condition it is counted, up to a bound, what its index has, and the smallest is looked through.
  */
+import type { RemovedPlaces } from '../../base/removed-places.ts';
 import type { ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
+import { pageLost } from '../page-lost.ts';
 import { type SqliteValue, type Statements, toNumber } from './database.ts';
 import { attributeText } from './streams.ts';
 
@@ -34,14 +36,19 @@ interface InfoRow {
   readonly attributes: string | null;
 }
 
-export function listStreams(db: Statements, request: ListRequest): readonly StreamInfo[] {
+/** @param removed - where streams stood that were removed: their ids are never given to another one */
+export function listStreams(
+  db: Statements,
+  request: ListRequest,
+  removed: RemovedPlaces,
+): readonly StreamInfo[] {
   const { after, limit } = request;
   let afterId = 0;
   if (after !== undefined) {
     const row = db.get<{ id: number | bigint }>('SELECT id FROM streams WHERE stream = ?', after);
-    // Nothing is known to come after a stream that is not there.
-    if (row === undefined) return [];
-    afterId = toNumber(row.id);
+    const id = row === undefined ? removed.find(after) : toNumber(row.id);
+    if (id === undefined) throw pageLost(after);
+    afterId = id;
   }
   const all = conditions(request);
   const where = all.map(({ where }) => where).join(' AND ');

@@ -7,7 +7,9 @@
  * ST2  What is read is what was written: numbers without a gap, each record with the checksum that it was given.
  * ST3  A removed stream is gone at once; its events are deleted a bounded number at a time.
  */
+
 import { crc32 } from 'node:zlib';
+import { RemovedPlaces } from '../../base/removed-places.ts';
 import type { StreamFacts } from '../../ports/event-store.ts';
 import { type SqliteValue, type Statements, toNumber } from './database.ts';
 import type { TextAppend, TextEvent, TextPage } from './requests.ts';
@@ -41,6 +43,8 @@ export class Streams {
   readonly #db: Statements;
   readonly #file: string;
   #mayHaveRemoved = true;
+  /** By name, the id of a stream that this store has removed. */
+  readonly removed = new RemovedPlaces();
 
   constructor(db: Statements, file: string) {
     this.#db = db;
@@ -201,6 +205,7 @@ export class Streams {
       this.#db.run(`DELETE FROM ${table} WHERE stream_id = ?`, found.id);
     this.#db.run('DELETE FROM streams WHERE id = ?', found.id);
     this.#db.run('INSERT INTO removed (stream_id) VALUES (?)', found.id);
+    this.removed.add(stream, toNumber(found.id));
     this.#mayHaveRemoved = true;
   }
 

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { EventRecord, EventStore, LoggedEvent, MaybePromise } from '../../ports/event-store.ts';
+import type {
+  EventRecord,
+  EventStore,
+  LoggedEvent,
+  MaybePromise,
+  StreamInfo,
+} from '../../ports/event-store.ts';
 import { checkpoints } from './checkpoint-tests.ts';
 import { blobs, facts } from './fact-tests.ts';
 import { reopened } from './reopen-tests.ts';
@@ -227,6 +233,8 @@ function listAndRemove(test: Test): void {
     assert.deepEqual(seen, names);
   });
 
+  pagesOfRemoved(test);
+
   test('forgets streams with their keys, and lets them begin anew', async (probe) => {
     await probe.append(probe.batch('a', 0, 3, ['k']), probe.batch('b', 0, 1, ['l']));
     await probe.store.remove(['a', 'unknown']);
@@ -237,5 +245,41 @@ function listAndRemove(test: Test): void {
     await probe.refused(probe.batch('a', 3));
     await probe.append(probe.batch('a', 0, 1, ['k']));
     assert.deepEqual(await probe.streams(), ['b', 'a']);
+  });
+}
+
+function pagesOfRemoved(test: Test): void {
+  test('lists page by page while what was listed is removed, and never takes that for the end', async (probe) => {
+    const names = range(1, 9).map((i) => `run:${i}`);
+    await probe.append(...names.map((name) => probe.batch(name, 0)));
+    const seen: string[] = [];
+    for (let after: string | undefined; ; after = seen[seen.length - 1]) {
+      let page: readonly StreamInfo[] = [];
+      const code = await codeOf(async () => {
+        page = await probe.store.list({ prefix: 'run:', limit: 2, after });
+      });
+      if (code !== undefined) {
+        // Whoever does not know where it stood says so; what is left is found from the beginning.
+        assert.equal(code, 'PAGE_LOST');
+        page = await probe.store.list({ prefix: 'run:', limit: 2 });
+      }
+      seen.push(...page.map(({ stream }) => stream));
+      if (page.length < 2) break;
+      await probe.store.remove(page.map(({ stream }) => stream));
+    }
+    assert.deepEqual(seen, names);
+    // One that begins anew stands at the end.
+    await probe.append(probe.batch('run:2', 0), probe.batch('run:10', 0));
+    const behind = await probe.store.list({ prefix: 'run:', limit: 5, after: 'run:2' });
+    assert.deepEqual(
+      behind.map(({ stream }) => stream),
+      ['run:10'],
+    );
+  });
+
+  test('refuses a page behind a stream that it knows nothing of', async (probe) => {
+    await probe.append(probe.batch('run:1', 0));
+    const request = { prefix: 'run:', limit: 5, after: 'run:never' };
+    assert.equal(await codeOf(() => probe.store.list(request)), 'PAGE_LOST');
   });
 }
