@@ -77,6 +77,7 @@ async function pruneNow(parts: Composition, options: CheckedPrune): Promise<Prun
     removed += await parts.persistence.gate.remove(() => remove(parts, some, kept));
     // Whoever closes waits until none is under way.
     parts.loop.wake();
+    await nextTurn();
   }
   return { removed, kept, more };
 }
@@ -91,6 +92,7 @@ async function* ended(
     const page = await persistence.listRuns({ workflowId, statuses, limit: PAGE, after });
     yield* page;
     if (page.length < PAGE) return;
+    await nextTurn();
     after = page.at(-1)?.stream;
   }
 }
@@ -167,6 +169,11 @@ function isOneOf(error: unknown, codes: readonly ErrorCode[]): boolean {
 
 function runIdOf({ stream }: StreamInfo): string {
   return stream.slice(RUN_STREAM_PREFIX.length);
+}
+
+/** A store that answers at once would hold the event loop of the host until the last one is removed. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {

@@ -258,6 +258,38 @@ describe('a removal that is cut off', () => {
 });
 
 describe('removals and whoever comes between', () => {
+  it('given many to remove in a store that answers at once, then the event loop of the host turns between them', async () => {
+    const store = new DurableMemory();
+    const opened = await open(store);
+    const { orchestrator } = opened;
+    await Promise.all(
+      Array.from({ length: 2_500 }, async () => (await orchestrator.manageWorkflow(one)).settled()),
+    );
+    const most = { removed: 0 };
+    let sinceTurn = 0;
+    const remove = store.remove.bind(store);
+    store.remove = (streams) => {
+      sinceTurn += streams.length;
+      most.removed = Math.max(most.removed, sinceTurn);
+      remove(streams);
+    };
+    let isOver = false;
+    let turns = 0;
+    const onTurn = (): void => {
+      sinceTurn = 0;
+      turns++;
+      if (!isOver) setImmediate(onTurn);
+    };
+    setImmediate(onTurn);
+    const counted = await orchestrator.pruneRuns({ keepLast: 0, dryRun: true });
+    // They are looked at twice, in three pages each.
+    expect([counted.removed, turns]).toEqual([2_500, 4]);
+    const pruned = await orchestrator.pruneRuns({ keepLast: 0 });
+    isOver = true;
+    expect(pruned.removed).toBe(2_500);
+    expect(most.removed).toBe(64);
+  });
+
   it('given two at once, then they remove as much as one', async () => {
     const opened = await open(new DurableMemory());
     const { orchestrator } = opened;
