@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FRAME_BYTES_MAX } from '../../src/adapters/worker-threads/frames.ts';
 import { ASKS_MAX } from '../../src/adapters/worker-threads/host-services.ts';
 import { LOG_LINES_MAX } from '../../src/adapters/worker-threads/thread/thread-log.ts';
+import { REMOVED_PLACES_MAX } from '../../src/base/removed-places.ts';
 import { LANE_CALLS_MAX, LANES_MAX } from '../../src/managers/concurrency/lanes.ts';
 import { ALERT_RULES_MAX } from '../../src/managers/monitoring/alerts.ts';
 import { FIELDS_BYTES_MAX } from '../../src/managers/monitoring/logged-event.ts';
@@ -47,6 +48,7 @@ const MIB = 1_048_576;
 
 /** The limits of the code, by the row of the README's table that tells them. */
 const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'removed runs behind which a page of runs can still begin': { REMOVED_PLACES_MAX },
   'tasks in a workflow': { TASKS_MAX },
   'dependencies of a task': { DEPENDENCIES_MAX },
   'dependencies in a workflow': { EDGES_MAX },
