@@ -9,12 +9,16 @@ import { syncBuiltinESMExports } from 'node:module';
 import type { EventStore } from '@taskmaster-ai/orchestrator';
 import type { Line, Orders, Phase } from './protocol.ts';
 
+const INDEX_DRAFT = /[\\/]index-[0-9a-f-]{36}\.tmp$/;
+const INDEX = /[\\/]index-\d{10}-\d{10}$/;
+
 export class KillPoints {
   readonly #kill: Orders['kill'];
   readonly #isSqlite: boolean;
   #seen = 0;
   isOpen = false;
   #isCompacting = false;
+  #isIndexing = false;
   #checkpoints = 0;
 
   constructor({ kill, kind }: Orders) {
@@ -87,6 +91,7 @@ export class KillPoints {
 
   #phase(isSync: boolean): Phase | undefined {
     if (!this.isOpen) return 'opening';
+    if (this.#isIndexing && this.#kill?.phase === 'index') return 'index';
     if (this.#isCompacting) return 'compaction';
     if (this.#checkpoints > 0 && this.#kill?.phase === 'checkpoint') return 'checkpoint';
     return isSync ? 'sync' : undefined;
@@ -100,6 +105,7 @@ export class KillPoints {
     const open = watched.open as (...given: unknown[]) => unknown;
     watched.open = (...given) => {
       if (String(given[0]).includes('compaction-')) this.#isCompacting = true;
+      if (INDEX_DRAFT.test(String(given[0]))) this.#isIndexing = true;
       return open(...given);
     };
     syncBuiltinESMExports();
@@ -120,9 +126,13 @@ export class KillPoints {
   #watchPromise(watched: Record<string, (...given: unknown[]) => Promise<unknown>>, name: string): void {
     const real = watched[name] as (...given: unknown[]) => Promise<unknown>;
     watched[name] = async (...given) => {
+      // The one of before goes when the new one has its name.
+      const isOld = name === 'unlink' && INDEX.test(String(given[0]));
+      this.#isIndexing ||= isOld;
       const end = this.#reach(this.#phase(false));
       const answer = await real(...given);
       end();
+      if (isOld || (name === 'rename' && INDEX.test(String(given[1])))) this.#isIndexing = false;
       return answer;
     };
   }

@@ -81,6 +81,7 @@ const PLACES: Readonly<Record<Phase, number>> = {
   sync: 60,
   checkpoint: 20,
   compaction: 24,
+  index: 16,
 };
 
 /** One store, from its making to its end. */

@@ -6,12 +6,12 @@
 export type StoreKind = 'file' | 'sqlite';
 
 /** Where a child dies. */
-export const PHASES = ['opening', 'append', 'sync', 'checkpoint', 'compaction'] as const;
+export const PHASES = ['opening', 'append', 'sync', 'checkpoint', 'compaction', 'index'] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** SQLite keeps its files itself: when it tidies up is not for us to know. */
+/** SQLite keeps its files itself: when it tidies up, and what it finds things by, is not for us to know. */
 export function phasesOf(kind: StoreKind): readonly Phase[] {
-  return kind === 'file' ? PHASES : PHASES.filter((phase) => phase !== 'compaction');
+  return kind === 'file' ? PHASES : PHASES.filter((phase) => phase !== 'compaction' && phase !== 'index');
 }
 
 export interface Orders {
