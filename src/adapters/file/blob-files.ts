@@ -1,11 +1,12 @@
 /**
  * Blobs: each a file of its own, in a folder for its stream.
  *
- * Owns: the folder `blobs`. Who may call it: the store.
+ * Owns: the folder `blobs`, and the files `removal-…`. Who may call it: the store.
  *
  * BF1  A blob is there whole or not at all: it is written under another name, synced, and then renamed.
  * BF2  Names on the disk are digests, so that no name of a stream or blob can mean a path.
  * BF3  A blob that was changed on the disk, or is that of another name, is not given back: its checksum says so.
+ * BF4  A removal is noted before the log says that it is done, so that after a death in between its rest is found.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -23,6 +24,24 @@ function digest(name: string): string {
 
 function checksumOf(bytes: Uint8Array, stream: string, id: string): number {
   return crc32(bytes, crc32(`${digest(stream)}/${digest(id)}`));
+}
+
+/** Streams whose blobs are being removed, and the file that says so. */
+export interface BlobRemoval {
+  readonly note: string;
+  readonly streams: readonly string[];
+}
+
+const NOTE = /^removal-[0-9a-f-]{36}\.json$/;
+
+/** One that was cut off while it was written says nothing: no removal had been decided yet. */
+function readNote(bytes: Buffer): readonly string[] {
+  try {
+    const found: unknown = JSON.parse(bytes.toString());
+    return Array.isArray(found) ? found.filter((one) => typeof one === 'string') : [];
+  } catch {
+    return [];
+  }
 }
 
 export class BlobFiles {
@@ -80,8 +99,52 @@ export class BlobFiles {
     return new Uint8Array(bytes);
   }
 
-  /** Removes the blobs of a stream; what cannot be removed now is removed by the next removal of it. */
-  async remove(stream: string): Promise<void> {
+  /**
+   * Notes which streams with blobs are about to be removed, before the log says that they are.
+   * @returns what `endRemoval` takes; nothing when none of them has any
+   */
+  async beginRemoval(streams: readonly string[]): Promise<BlobRemoval | undefined> {
+    const found: string[] = [];
+    for (const stream of streams)
+      if ((await this.#files.facts(join(this.#folder, digest(stream)))) !== undefined) found.push(stream);
+    if (found.length === 0) return undefined;
+    const note = join(this.#root, `removal-${randomUUID()}.json`);
+    const file = await this.#files.open(note, 'create');
+    try {
+      await file.write(Buffer.from(JSON.stringify(found)), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await this.#files.syncFolder(this.#root);
+    return { note, streams: found };
+  }
+
+  /** Once the log says that they are removed. What fails here is finished by the next owner. */
+  async endRemoval(removal: BlobRemoval | undefined): Promise<void> {
+    if (removal === undefined) return;
+    for (const stream of removal.streams) await this.#remove(stream);
+    await this.#files.remove(removal.note);
+  }
+
+  /**
+   * Finishes what owners before have begun. Nothing fails of it: what cannot be removed now is left to the next one.
+   * @param isThere - whether a stream is in the log: then its removal was cut off before it was decided
+   */
+  async finishRemovals(isThere: (stream: string) => boolean): Promise<void> {
+    for (const { name } of await this.#files.list(this.#root)) {
+      if (!NOTE.test(name)) continue;
+      const note = join(this.#root, name);
+      try {
+        const streams = readNote(await readFile(this.#files, note));
+        await this.endRemoval({ note, streams: streams.filter((stream) => !isThere(stream)) });
+      } catch {
+        // The blobs that it names stay as unreachable as they are.
+      }
+    }
+  }
+
+  async #remove(stream: string): Promise<void> {
     const folder = join(this.#folder, digest(stream));
     if ((await this.#files.facts(folder)) === undefined) return;
     for (const { name } of await this.#files.list(folder)) await this.#files.remove(join(folder, name));

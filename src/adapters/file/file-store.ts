@@ -143,13 +143,15 @@ export class FileStore implements EventStore {
     return this.#inTurn(async () => {
       const catalog = this.#claimed(names[0] ?? '');
       const known = names.filter((name) => catalog.has(name));
-      if (known.length > 0) {
+      const removal = await this.#blobs.beginRemoval(names);
+      if (known.length === 0) await this.#ownership.checkStillOwner(names[0] ?? '');
+      else {
         const bytes = encodeEntry('remove', JSON.stringify(known));
         const [place] = await this.#write([bytes], known[0] as string);
         catalog.removeStreams(known);
         if (place !== undefined) place.segment.stones += place.length;
       }
-      for (const name of names) await this.#blobs.remove(name);
+      await this.#blobs.endRemoval(removal);
       this.#upkeep?.look();
     });
   }
@@ -238,6 +240,7 @@ export class FileStore implements EventStore {
     this.#catalog = catalog;
     this.#writer = writer;
     for (const file of leftovers) await files.remove(join(folder, file)).catch(() => {});
+    await this.#blobs.finishRemovals((stream) => catalog.has(stream)).catch(() => {});
     await sweepDrafts(files, folder);
     const known = index === undefined ? undefined : { file: index, bytes: catalog.table?.bytes.length ?? 0 };
     this.#upkeep = new Upkeep(
