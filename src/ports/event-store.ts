@@ -157,8 +157,12 @@ export interface EventStore {
   list(request: ListRequest): MaybePromise<readonly StreamInfo[]>;
   /** The stream that a unique key is bound to. */
   findKey(key: string): MaybePromise<string | undefined>;
-  /** Forgets streams, with their keys. Unknown ones are passed over. */
-  remove(streams: readonly string[]): MaybePromise<void>;
+  /**
+   * Forgets streams, with their keys. Unknown ones are passed over.
+   * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_FENCED`, and nothing is
+   *   forgotten. Absent: whoever asks for it has no claim of his own
+   */
+  remove(streams: readonly string[], epoch?: number): MaybePromise<void>;
   /**
    * Makes the caller the only writer.
    * @returns the epoch for its appends, greater than every one before
@@ -176,8 +180,11 @@ export interface EventStore {
   loadCheckpoint?(id: string): MaybePromise<CheckpointRecord | undefined>;
   /** The checkpoints of a stream, in the order in which they were saved. They go when the stream is removed. */
   listCheckpoints?(stream: string): MaybePromise<readonly CheckpointInfo[]>;
-  /** Forgets a checkpoint; an unknown one is passed over. */
-  removeCheckpoint?(id: string): MaybePromise<void>;
+  /**
+   * Forgets a checkpoint; an unknown one is passed over.
+   * @param epoch - as that of `remove`
+   */
+  removeCheckpoint?(id: string, epoch?: number): MaybePromise<void>;
   /**
    * Keeps a blob, whole or not at all, and returns when it is as durable as an append; its stream need not be there
    * yet. A store has both methods on blobs, or none.

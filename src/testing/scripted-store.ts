@@ -94,7 +94,7 @@ export class ScriptedStore implements EventStore {
   readonly saveCheckpoint?: (checkpoint: CheckpointRecord, epoch: number) => Promise<void>;
   readonly loadCheckpoint?: (id: string) => MaybePromise<CheckpointRecord | undefined>;
   readonly listCheckpoints?: (stream: string) => MaybePromise<readonly CheckpointInfo[]>;
-  readonly removeCheckpoint?: (id: string) => MaybePromise<void>;
+  readonly removeCheckpoint?: (id: string, epoch?: number) => MaybePromise<void>;
   /** There only when the store inside keeps blobs. */
   readonly saveBlob?: (blob: BlobRecord, epoch: number) => MaybePromise<void>;
   readonly loadBlob?: (stream: string, id: string) => MaybePromise<Uint8Array | undefined>;
@@ -110,7 +110,7 @@ export class ScriptedStore implements EventStore {
     this.saveCheckpoint = (checkpoint, epoch) => this.#saveCheckpoint(checkpoint, epoch);
     this.loadCheckpoint = (id) => inner.loadCheckpoint?.(id);
     this.listCheckpoints = (stream) => inner.listCheckpoints?.(stream) ?? [];
-    this.removeCheckpoint = (id) => inner.removeCheckpoint?.(id);
+    this.removeCheckpoint = (id, epoch) => inner.removeCheckpoint?.(id, epoch);
   }
 
   /** How many checkpoints were to be saved, whatever came of them. */
@@ -169,8 +169,8 @@ export class ScriptedStore implements EventStore {
     return this.#inner.findKey(key);
   }
 
-  remove(streams: readonly string[]): MaybePromise<void> {
-    return this.#inner.remove(streams);
+  remove(streams: readonly string[], epoch?: number): MaybePromise<void> {
+    return this.#inner.remove(streams, epoch);
   }
 
   claim(owner: string): MaybePromise<number> {

@@ -138,10 +138,10 @@ export class FileStore implements EventStore {
     return this.#reading(async (catalog) => catalog.findKey(key));
   }
 
-  remove(streams: readonly string[]): Promise<void> {
+  remove(streams: readonly string[], epoch?: number): Promise<void> {
     const names = [...streams];
     return this.#inTurn(async () => {
-      const catalog = this.#claimed(names[0] ?? '');
+      const catalog = this.#checkEpoch(epoch, names[0] ?? '');
       const known = names.filter((name) => catalog.has(name));
       const removal = await this.#blobs.beginRemoval(names);
       if (known.length === 0) await this.#ownership.checkStillOwner(names[0] ?? '');
@@ -177,9 +177,9 @@ export class FileStore implements EventStore {
     return this.#reading(async (catalog) => catalog.checkpointsOf(stream).map(({ info }) => info));
   }
 
-  removeCheckpoint(id: string): Promise<void> {
+  removeCheckpoint(id: string, epoch?: number): Promise<void> {
     return this.#inTurn(async () => {
-      const catalog = this.#claimed(id);
+      const catalog = this.#checkEpoch(epoch, id);
       const found = catalog.checkpoint(id);
       if (found === undefined) return;
       const [place] = await this.#write(
@@ -324,9 +324,9 @@ export class FileStore implements EventStore {
     throw conflict('the store is not claimed here', about);
   }
 
-  #checkEpoch(epoch: number, stream: string): Catalog {
+  #checkEpoch(epoch: number | undefined, stream: string): Catalog {
     const catalog = this.#claimed(stream);
-    checkEpoch(epoch, this.#ownership.epoch, stream);
+    if (epoch !== undefined) checkEpoch(epoch, this.#ownership.epoch, stream);
     return catalog;
   }
 }

@@ -88,7 +88,8 @@ export class MemoryStore implements EventStore {
     return this.#keys.get(key);
   }
 
-  remove(streams: readonly string[]): void {
+  remove(streams: readonly string[], epoch = this.#epoch): void {
+    if (epoch !== this.#epoch) throw staleEpoch(epoch, this.#epoch, streams[0] ?? '');
     for (const name of streams) {
       const stream = this.#streams.get(name);
       if (stream !== undefined) this.#list.remove(stream);
@@ -119,7 +120,7 @@ export class MemoryStore implements EventStore {
 
   saveCheckpoint(checkpoint: CheckpointRecord, epoch: number): void {
     if (epoch !== this.#epoch) throw staleEpoch(epoch, this.#epoch, checkpoint.stream);
-    this.removeCheckpoint(checkpoint.id);
+    this.#forgetCheckpoint(checkpoint.id);
     this.#checkpoints.set(checkpoint.id, checkpoint);
     const ids = this.#checkpointsOf.get(checkpoint.stream) ?? new Set<string>();
     ids.add(checkpoint.id);
@@ -137,7 +138,12 @@ export class MemoryStore implements EventStore {
     });
   }
 
-  removeCheckpoint(id: string): void {
+  removeCheckpoint(id: string, epoch = this.#epoch): void {
+    if (epoch !== this.#epoch) throw staleEpoch(epoch, this.#epoch, this.#checkpoints.get(id)?.stream ?? '');
+    this.#forgetCheckpoint(id);
+  }
+
+  #forgetCheckpoint(id: string): void {
     const found = this.#checkpoints.get(id);
     if (found === undefined) return;
     this.#checkpoints.delete(id);

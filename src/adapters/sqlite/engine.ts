@@ -100,10 +100,10 @@ export class Engine implements Requests {
     return this.#do('read', () => this.#streams.findKey(key));
   }
 
-  remove(streams: readonly string[]): void {
+  remove(streams: readonly string[], epoch: number | undefined): void {
     this.#write(() => {
       for (const stream of streams) {
-        this.#owner.checkForget(stream);
+        this.#owner.checkForget(epoch, stream);
         this.#streams.remove(stream);
         this.#beside.removeStream(stream);
       }
@@ -126,9 +126,9 @@ export class Engine implements Requests {
     return this.#do('read', () => this.#beside.listCheckpoints(stream));
   }
 
-  removeCheckpoint(id: string): void {
+  removeCheckpoint(id: string, epoch: number | undefined): void {
     this.#write(() => {
-      this.#owner.checkForget(id);
+      this.#owner.checkForget(epoch, id);
       this.#beside.removeCheckpoint(id);
     });
   }

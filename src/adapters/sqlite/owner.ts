@@ -110,11 +110,13 @@ export class Ownership {
 
   /**
    * Inside a transaction that forgets something: whether nobody else is the owner.
+   * @param given - the epoch of whoever asks for it, if he says one
    * @throws OrchestratorError `STORE_FENCED`, `STORE_OWNED`
    */
-  checkForget(stream: string): void {
-    if (this.#claim !== undefined) {
-      this.checkEpoch(this.#claim.epoch, stream);
+  checkForget(given: number | undefined, stream: string): void {
+    const epoch = given ?? this.#claim?.epoch;
+    if (epoch !== undefined) {
+      this.checkEpoch(epoch, stream);
       return;
     }
     const row = this.#row();

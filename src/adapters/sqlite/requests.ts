@@ -50,11 +50,11 @@ export interface Requests {
   read(stream: string, fromSeq: number, limit: number): TextPage;
   list(request: ListRequest): readonly StreamInfo[];
   findKey(key: string): string | undefined;
-  remove(streams: readonly string[]): void;
+  remove(streams: readonly string[], epoch: number | undefined): void;
   saveCheckpoint(checkpoint: TextCheckpoint, epoch: number): void;
   loadCheckpoint(id: string): TextCheckpoint | undefined;
   listCheckpoints(stream: string): readonly CheckpointInfo[];
-  removeCheckpoint(id: string): void;
+  removeCheckpoint(id: string, epoch: number | undefined): void;
   saveBlob(blob: BlobRecord, epoch: number): void;
   loadBlob(stream: string, id: string): Uint8Array | undefined;
 }

@@ -96,8 +96,8 @@ export class SqliteStore implements EventStore {
     return this.#ask('findKey', key);
   }
 
-  remove(streams: readonly string[]): MaybePromise<void> {
-    return this.#write('remove', [...streams]);
+  remove(streams: readonly string[], epoch?: number): MaybePromise<void> {
+    return this.#write('remove', [...streams], epoch);
   }
 
   saveCheckpoint({ payload, ...info }: CheckpointRecord, epoch: number): MaybePromise<void> {
@@ -120,8 +120,8 @@ export class SqliteStore implements EventStore {
     return this.#ask('listCheckpoints', stream);
   }
 
-  removeCheckpoint(id: string): MaybePromise<void> {
-    return this.#write('removeCheckpoint', id);
+  removeCheckpoint(id: string, epoch?: number): MaybePromise<void> {
+    return this.#write('removeCheckpoint', id, epoch);
   }
 
   saveBlob({ stream, id, bytes }: BlobRecord, epoch: number): MaybePromise<void> {

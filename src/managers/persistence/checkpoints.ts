@@ -145,7 +145,7 @@ export class Checkpoints {
     const kept = this.#kept();
     if ((await kept.loadCheckpoint(id)) === undefined) return false;
     this.#access.checkOpen();
-    await kept.removeCheckpoint(id);
+    await kept.removeCheckpoint(id, this.#access.epoch());
     return true;
   }
 

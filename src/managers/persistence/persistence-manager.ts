@@ -323,7 +323,7 @@ export class PersistenceManager {
 
   /** @internal Forgets the logs of runs. */
   remove(runIds: readonly string[]): void | Promise<void> {
-    const remove = () => this.#store.remove(runIds.map(streamOf));
+    const remove = () => this.#store.remove(runIds.map(streamOf), this.#epoch);
     const kept = this.checkpoints.whenKept(runIds);
     return kept === undefined ? remove() : kept.then(remove);
   }

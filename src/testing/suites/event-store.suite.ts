@@ -9,7 +9,7 @@ import type {
 import { checkpoints } from './checkpoint-tests.ts';
 import { blobs, facts } from './fact-tests.ts';
 import { reopened } from './reopen-tests.ts';
-import { CONFLICT, eventOf, Probe, recordOf, type Test } from './store-probe.ts';
+import { CONFLICT, eventOf, FENCED, Probe, recordOf, type Test } from './store-probe.ts';
 import { codeOf, type SuiteRunner } from './suite-runner.ts';
 
 /** Makes an empty store for one test; it may be cleaned away when the runner says that the test is over. */
@@ -144,6 +144,28 @@ function conflicts(test: Test): void {
     await probe.store.append([{ ...probe.batch('a', 1), epoch }]);
     assert.deepEqual(await probe.seqs('a'), [1, 2]);
     await probe.store.release('other');
+  });
+
+  test('removes nothing for an owner that is no longer one', async (probe) => {
+    const { store } = probe;
+    await probe.append(probe.batch('a', 0, 1, ['k']));
+    await store.saveBlob?.({ stream: 'a', id: 'b', bytes: new Uint8Array(9) }, probe.epoch);
+    await store.saveCheckpoint?.(
+      { id: 'c', stream: 'a', seq: 1, at: 1, schemaVersion: 1, payload: {} },
+      probe.epoch,
+    );
+    await store.release('suite');
+    const epoch = await store.claim('other');
+    assert.equal(await codeOf(() => store.remove(['a'], probe.epoch)), FENCED);
+    assert.equal(await codeOf(() => store.remove(['unknown', 'a'], probe.epoch)), FENCED);
+    if (store.removeCheckpoint !== undefined)
+      assert.equal(await codeOf(() => store.removeCheckpoint?.('c', probe.epoch)), FENCED);
+    assert.deepEqual([await probe.seqs('a'), await store.findKey('k')], [[1], 'a']);
+    if (store.loadBlob !== undefined) assert.equal((await store.loadBlob('a', 'b'))?.length, 9);
+    if (store.loadCheckpoint !== undefined) assert.equal((await store.loadCheckpoint('c'))?.seq, 1);
+    await store.remove(['a'], epoch);
+    assert.deepEqual(await probe.seqs('a'), []);
+    await store.release('other');
   });
 }
 

@@ -17,7 +17,7 @@ const LEASE_MS = 1_000;
 const storeOn = (folder: string, files: FileSystem): FileStore =>
   new FileStore({
     ...{ files, folder, durability: 'power', leaseMs: LEASE_MS, onNotice: () => {} },
-    ...{ segmentBytes: 1_048_576, pendingMax: 100, garbageBytes: 1_048_576 },
+    ...{ segmentBytes: 1_048_576, pendingMax: 100, garbageBytes: 1_048_576, indexBytes: 4_096 },
   });
 const begun = (stream: string, epoch: number) => ({
   ...{ stream, expectedSeq: 0, epoch, versions: {} },

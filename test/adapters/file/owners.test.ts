@@ -47,6 +47,23 @@ async function streams(store = fileStore(folder)): Promise<readonly string[]> {
   return (await store.list({ prefix: '', limit: 100 })).map(({ stream }) => stream);
 }
 
+describe('an owner that was replaced', () => {
+  it('deletes no large outputs of a stream that it knows nothing of', async () => {
+    const first = smallOn(nodeFileSystem);
+    const epoch = await first.claim('first');
+    rewriteOwner(epoch, { pid: 2 ** 22 + 1 });
+    const second = smallOn(nodeFileSystem);
+    const later = await second.claim('second');
+    await second.saveBlob({ stream: 'new', id: 'b', bytes: new Uint8Array(9) }, later);
+    await second.append(append(later, 'new'));
+    expect((await rejection(first.remove(['new']))).code).toBe('STORE_FENCED');
+    expect((await rejection(first.remove(['new'], epoch))).code).toBe('STORE_FENCED');
+    expect(await second.loadBlob('new', 'b')).toHaveLength(9);
+    await second.release('second');
+    await first.release('first');
+  });
+});
+
 describe('B13 an owner', () => {
   it.each([
     ['that lives: STORE_OWNED', {}, 'STORE_OWNED'],
