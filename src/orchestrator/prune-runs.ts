@@ -74,7 +74,7 @@ async function pruneNow(parts: Composition, options: CheckedPrune): Promise<Prun
     if (parts.directory.isClosing) return { removed, kept, more: true };
     checkAborted(options.signal);
     const some = found.slice(i, i + AT_ONCE);
-    removed += await parts.persistence.gate.remove(() => remove(parts, some, kept));
+    removed += await parts.persistence.gate.remove(() => remove(parts, some, kept), options.signal);
     // Whoever closes waits until none is under way.
     parts.loop.wake();
     await nextTurn();

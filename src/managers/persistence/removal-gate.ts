@@ -5,8 +5,11 @@
  * starts a run under a key, whoever removes runs.
  *
  * RG1  While runs are being removed nobody begins to read; a removal waits for those who read already.
- * RG2  One removal at a time. A reader does not read through the gate again: it would wait for itself.
+ * RG2  A removal that waits for readers can be given up by a signal; then it removes nothing, and others read again.
+ * RG3  One removal at a time. A reader does not read through the gate again: it would wait for itself.
  */
+import { OrchestratorError } from '../../model/errors.ts';
+
 export class RemovalGate {
   #readers = 0;
   #removal: Promise<void> | undefined;
@@ -29,10 +32,14 @@ export class RemovalGate {
     }
   }
 
-  /** Removes something, once nobody reads any more. */
-  async remove<Value>(work: () => Promise<Value>): Promise<Value> {
+  /**
+   * Removes something, once nobody reads any more.
+   * @param signal - ends the wait for readers; a work that has begun is finished
+   * @throws OrchestratorError `WAIT_ABORTED`
+   */
+  async remove<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     while (this.#removal !== undefined) await this.#removal;
-    const removing = this.#remove(work);
+    const removing = this.#remove(work, signal);
     const end = (): void => {
       this.#removal = undefined;
     };
@@ -40,12 +47,24 @@ export class RemovalGate {
     return removing;
   }
 
-  async #remove<Value>(work: () => Promise<Value>): Promise<Value> {
-    if (this.#readers > 0)
-      await new Promise<void>((resolve) => {
-        this.#whenRead = resolve;
-      });
-    this.#whenRead = undefined;
+  async #remove<Value>(work: () => Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+    if (this.#readers > 0) await this.#untilRead(signal);
     return work();
+  }
+
+  async #untilRead(signal: AbortSignal | undefined): Promise<void> {
+    let stop = (): void => {};
+    await new Promise<void>((resolve) => {
+      stop = resolve;
+      this.#whenRead = resolve;
+      signal?.addEventListener('abort', resolve as () => void);
+      if (signal?.aborted) resolve();
+    });
+    this.#whenRead = undefined;
+    signal?.removeEventListener('abort', stop);
+    if (this.#readers === 0) return;
+    throw new OrchestratorError('WAIT_ABORTED', 'a removal was ended by its signal while others read', {
+      cause: signal?.reason,
+    });
   }
 }
