@@ -6,7 +6,8 @@
  *
  * SW1  It looks in turns of the event loop, so whatever else there is to do goes on, and messages come in their order.
  * SW2  It ends after `LOOK_MS` without a message. Where that happens again and again it is tried less and less: once in
- *      `PASSED_OVER_MAX` waits, so slow handlers pay for one in so many, and nobody pays while nothing is under way.
+ *      `PASSED_OVER_MAX` waits, so slow handlers pay for one in so many, and nobody pays while nothing is under way. A look
+ *      that found something takes back one that did not, no more: several busy threads answer into some looks by chance.
  * SW3  With one processor there is no looking at all: the other side needs it.
  * SW4  Nothing is left of it when nothing is expected any more; it keeps no process alive longer than one look.
  */
@@ -67,7 +68,7 @@ export class ShortWait {
   heard(): void {
     // One that comes after the end of a look says nothing: to have looked longer would not have been worth it.
     if (!this.#isLooking) return;
-    this.#passedOver = 0;
+    this.#passedOver >>= 1;
     this.#since = this.#now();
   }
 

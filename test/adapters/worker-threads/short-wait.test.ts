@@ -70,14 +70,32 @@ describe('a short wait', () => {
     expect(new Set(passedOver.slice(7))).toEqual(new Set([PASSED_OVER_MAX]));
   });
 
-  it('is tried each time again after one that was worth it', () => {
+  it('is tried each time again after some in a row that were worth it', () => {
     const { wait, turn, missed, isLooking } = played();
     for (let waits = 0; waits < 200; waits++) missed();
     while (!isLooking()) wait.begin();
-    turn(LOOK_MS / 2);
-    wait.heard();
+    for (let answers = 0; answers <= Math.log2(PASSED_OVER_MAX); answers++) {
+      turn(LOOK_MS / 2);
+      wait.heard();
+    }
     while (turn(LOOK_MS));
     expect([missed(), missed(), missed()]).toEqual([false, true, false]);
+  });
+
+  it('that was worth it once in a while, by chance, is not tried more for it', () => {
+    const { wait, turn, isLooking } = played();
+    let looks = 0;
+    for (let waits = 0; waits < 1_000; waits++) {
+      wait.begin();
+      if (!isLooking()) continue;
+      looks++;
+      if (looks % 5 === 0) {
+        turn(LOOK_MS / 2);
+        wait.heard();
+      }
+      while (turn(LOOK_MS));
+    }
+    expect(looks).toBeLessThan(35);
   });
 
   it('is made no longer by what is said meanwhile', () => {
