@@ -64,6 +64,8 @@ export class ModulePool implements SessionListener {
     this.#clock.count(1);
     if (refused !== undefined) this.#fail(call, refused);
     else if (this.#isClosed) this.#refuse(closed());
+    // A thread that has nothing to do begins while the rest of a turn is made ready.
+    else if (this.#queue.size === 1 && this.#idlest(call)?.size === 0) this.#pump(true);
     else this.#pumpSoon();
     return call;
   }
@@ -243,8 +245,7 @@ export class ModulePool implements SessionListener {
   }
 
   #over(call: Call): void {
-    const freed = this.#queue.over(call);
-    if (freed || this.#queue.size > 0) this.#pumpSoon();
+    if (this.#queue.over(call) || this.#queue.size > 0) this.#pumpSoon();
     this.#clock.count(-1);
   }
 
@@ -262,7 +263,7 @@ export class ModulePool implements SessionListener {
   }
 
   /** Gives what waits to the sessions that have the least to do, and starts more of them while all are busy. */
-  #pump(): void {
+  #pump(isAtOnce = false): void {
     if (this.#isClosed) this.#refuse(closed());
     for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
       const session = this.#idlest(call);
@@ -271,7 +272,7 @@ export class ModulePool implements SessionListener {
       if (mayStart && isWanted && this.#mayTry()) this.#start();
       if (session === undefined) break;
       this.#queue.shift();
-      session.send(call);
+      session.send(call, isAtOnce);
     }
     this.#clock.reckon();
   }

@@ -7,7 +7,7 @@
  * SE1  A thread has as many calls as there are claims: what waits there can be taken back as long as it was not begun.
  * SE2  When a thread has ended, each of its calls is either given back, to be sent again, or has failed. Only what was
  *      not begun is given back: nothing is executed twice as the same attempt.
- * SE3  What is said in one turn goes in one message.
+ * SE3  What is said in one turn goes in one message, but for a call that is to go at once.
  * SE4  A thread that was told to end and executes nothing is gone within `END_MS`, whatever it does meanwhile.
  */
 import { OrchestratorError } from '../../model/errors.ts';
@@ -134,8 +134,8 @@ export class Session {
     return this.#calls.values().next().value?.name === call.name;
   }
 
-  /** Gives it a call. */
-  send(call: Call): void {
+  /** Gives it a call, at the end of this turn or at once. */
+  send(call: Call, isAtOnce = false): void {
     this.idleTimer = void clearTimeout(this.idleTimer);
     const id = ++this.#last & 0x1fff_ffff;
     call.id = id;
@@ -172,6 +172,7 @@ export class Session {
       now: this.#now(),
       errors: errorsIn([input, inputData, dependencies]),
     });
+    if (isAtOnce) this.#post();
   }
 
   /** Takes calls back that were not begun, last first: at most so many. */
@@ -226,6 +227,7 @@ export class Session {
 
   #post(): void {
     const batch = this.#outgoing;
+    if (batch.length === 0) return;
     const transfer = this.#transfer;
     this.#outgoing = [];
     this.#transfer = [];
