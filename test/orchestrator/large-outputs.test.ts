@@ -134,9 +134,11 @@ describe('a large output', () => {
       });
     };
     const first = await open(store);
+    // What is told is in the log.
+    let completed = 0;
+    first.on('TaskCompleted', () => completed++);
     const run = await first.manageWorkflow(define(() => gate.promise));
-    while (store.blobs.size < 4) await nextTurn();
-    await nextTurn();
+    while (completed < 4) await nextTurn();
     await first.close({ grace: 0 });
 
     store.asked.length = 0;
