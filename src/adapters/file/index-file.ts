@@ -4,15 +4,15 @@
  *
  * Owns: the files `index-…`. Who may call it: whoever keeps the index up to date, and whoever reads the log.
  *
- * IF1  An index is never needed: the log says the same. One that is damaged, of another shape or of another log is
- *      passed over.
+ * IF1  An index is never needed: the log says the same. One that cannot be read, is damaged, of another shape or of
+ *      another log is passed over.
  * IF2  It has its name when the disk has all of it, and all of the log that it speaks of.
  * IF3  It is used only for a log that begins with the very segments that it covers, each at least as long as it was.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { type FileSystem, isAbsent, readFile } from './file-system.ts';
+import { type FileSystem, readFile } from './file-system.ts';
 import { INDEX_VERSION } from './index-builder.ts';
 import type { IndexMeta } from './index-table.ts';
 
@@ -83,10 +83,9 @@ export async function loadIndex(
   let bytes: Buffer;
   try {
     bytes = await readFile(files, join(folder, file));
-  } catch (error) {
-    // A newer one has taken its place just now.
-    if (isAbsent(error)) return undefined;
-    throw error;
+  } catch {
+    // A newer one has taken its place just now, or the disk does not give it: the log stands without it.
+    return undefined;
   }
   const end = bytes.length - FOOTER_BYTES;
   if (end < 0 || bytes.readUInt32LE(end + 12) !== MAGIC) return undefined;

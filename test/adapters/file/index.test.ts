@@ -223,6 +223,27 @@ describe('an index', () => {
       }
   });
 
+  it('given one that the system does not let anybody read, then it is passed over, and the log says the same', async () => {
+    const { disk, names } = await filled(60);
+    const before = await told(storeOn(disk), names, new Set());
+    for (const code of ['EIO', 'EACCES', 'EISDIR']) {
+      const copy = disk.copy();
+      const [file] = indexesOn(copy) as [string];
+      const files = over<FileSystem>(copy, {
+        open: async (path: string, mode: 'read' | 'write' | 'create') => {
+          if (path === file) throw Object.assign(new Error('refused'), { code });
+          return copy.open(path, mode);
+        },
+      });
+      const notices: FileStoreNotice[] = [];
+      const store = storeOn(files, notices);
+      await store.claim('me');
+      expect(await told(store, names, new Set())).toEqual(before);
+      expect(notices).toEqual([{ type: 'IndexIgnored', file: file.slice(FOLDER.length + 1) }]);
+      await store.release('me');
+    }
+  });
+
   it('given that of another store, then it is passed over', async () => {
     const [mine, other] = [await filled(60), await filled(70)];
     const [file] = indexesOn(mine.disk) as [string];
