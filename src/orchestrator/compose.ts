@@ -239,7 +239,9 @@ function forget(runs: readonly LiveRun[], persistence: PersistenceManager, logge
   if (persistence.isDurable) return;
   const complain = (error: unknown): void => logger.error({ error }, 'released runs could not be removed');
   try {
-    const removed = persistence.remove(runs.map((run) => run.runId));
+    const remove = () => persistence.remove(runs.map((run) => run.runId));
+    // A store in memory answers at once, so nothing is late unless somebody reads at the moment.
+    const removed = persistence.gate.isFree ? remove() : persistence.gate.remove(async () => remove());
     if (removed !== undefined) removed.catch(complain);
   } catch (error) {
     complain(error);

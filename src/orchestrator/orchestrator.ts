@@ -188,7 +188,8 @@ export class Orchestrator {
    *
    * @param options - at least one of `olderThan` and `keepLast`
    * @returns how many were removed, and why others were kept
-   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `WAIT_ABORTED`, and what the store throws
+   * @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN`, `ID_INVALID`, `WAIT_ABORTED`, `QUEUE_FULL` (1,000 calls wait for
+   *   one another), and what the store throws
    */
   async pruneRuns(options: PruneOptions): Promise<PrunedRuns> {
     return this.#engine.pruneRuns(options);

@@ -2,7 +2,7 @@ import type { RunCreated } from '../machine/events.ts';
 import { RUN_STREAM_PREFIX } from '../managers/persistence/persistence-manager.ts';
 import { type Tombstone, tombstoneOf, writeTombstones } from '../managers/persistence/tombstones.ts';
 import type { ErrorCode } from '../model/error-codes.ts';
-import { OrchestratorError } from '../model/errors.ts';
+import { OrchestratorError, refuse } from '../model/errors.ts';
 import type { RunStatus } from '../model/status.ts';
 import type { StreamInfo } from '../ports/event-store.ts';
 import type { Composition } from './compose.ts';
@@ -33,24 +33,55 @@ const PAGE = 1_000;
 /** Runs that are removed together. */
 const AT_ONCE = 64;
 
-/** By orchestrator, the end of the last one: what two count at once, both would remove. */
-const underWay = new WeakMap<Composition, Promise<unknown>>();
+/** So many calls may wait for one another. */
+export const PRUNES_MAX = 1_000;
+
+/** By orchestrator, the calls that have not ended, and the end of the last one: what two count at once, both would remove. */
+const underWay = new WeakMap<Composition, { calls: number; last: Promise<unknown> }>();
 
 /**
  * Removes ended runs, one call after the other.
- * @throws OrchestratorError `WAIT_ABORTED`, and what the store throws
+ * @throws OrchestratorError `WAIT_ABORTED`, `QUEUE_FULL`, and what the store throws
  */
-export function pruneRuns(parts: Composition, options: CheckedPrune): Promise<PrunedRuns> {
-  const before = underWay.get(parts) ?? Promise.resolve();
-  const pruning = before.then(() => pruneNow(parts, options));
-  underWay.set(
-    parts,
-    pruning.catch(() => {}),
-  );
+export async function pruneRuns(parts: Composition, options: CheckedPrune): Promise<PrunedRuns> {
+  const queue = underWay.get(parts) ?? { calls: 0, last: Promise.resolve() };
+  underWay.set(parts, queue);
+  if (queue.calls >= PRUNES_MAX)
+    throw refuse('QUEUE_FULL', {
+      at: 'pruneRuns',
+      found: `${queue.calls} calls that have not ended`,
+      allowed: `at most ${PRUNES_MAX}`,
+    });
+  queue.calls++;
+  const before = queue.last;
+  const pruning = (async () => {
+    await before;
+    return pruneNow(parts, options);
+  })();
+  const settle = (): void => {
+    queue.calls--;
+  };
+  queue.last = pruning.then(settle, settle);
+  await turnOf(before, options.signal);
   return pruning;
 }
 
+/** Until those before have ended, or the signal says that nobody waits any more: then its own turn does nothing. */
+async function turnOf(before: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return;
+  let stop = (): void => {};
+  await new Promise<void>((resolve) => {
+    stop = resolve;
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) resolve();
+    void before.then(stop);
+  });
+  signal.removeEventListener('abort', stop);
+  checkAborted(signal);
+}
+
 async function pruneNow(parts: Composition, options: CheckedPrune): Promise<PrunedRuns> {
+  checkAborted(options.signal);
   const kept = { tooRecent: 0, inKeepLast: 0, hasCheckpoint: 0, inUse: 0, unreadable: 0 };
   const surplus =
     options.keepLast === undefined ? undefined : await surplusOf(parts, options, options.keepLast);

@@ -34,6 +34,7 @@ import { REVISION_MAX } from '../../src/model/workflow.ts';
 import { TASKS_MAX } from '../../src/model/workflow-data.ts';
 import { COUNT_MAX } from '../../src/orchestrator/limit-options.ts';
 import { PRUNE_MAX } from '../../src/orchestrator/prune-options.ts';
+import { PRUNES_MAX } from '../../src/orchestrator/prune-runs.ts';
 import { ATTRIBUTE_LENGTH_MAX, ATTRIBUTES_MAX } from '../../src/orchestrator/run-attributes.ts';
 import {
   CONCURRENT_MAX,
@@ -48,6 +49,7 @@ const MIB = 1_048_576;
 
 /** The limits of the code, by the row of the README's table that tells them. */
 const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'removals of ended runs that wait for one another': { PRUNES_MAX },
   'removed runs behind which a page of runs can still begin': { REMOVED_PLACES_MAX },
   'tasks in a workflow': { TASKS_MAX },
   'dependencies of a task': { DEPENDENCIES_MAX },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   defineWorkflow,
   type EventStore,
+  MemoryStore,
   Orchestrator,
   type OrchestratorOptions,
   type PruneOptions,
@@ -14,6 +15,7 @@ import {
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { PRUNES_MAX } from '../../src/orchestrator/prune-runs.ts';
 import { BlobMemory } from '../support/blob-memory.ts';
 import { DurableMemory } from '../support/durable-memory.ts';
 import { createGate, nextTurn } from '../support/gate.ts';
@@ -258,6 +260,51 @@ describe('a removal that is cut off', () => {
 });
 
 describe('removals and whoever comes between', () => {
+  it('given one that waits for another, then its signal ends it at once, and a thousand are enough', async () => {
+    const store = new ScriptedStore(new DurableMemory());
+    const opened = await open(store);
+    const { orchestrator } = opened;
+    for (let i = 0; i < 3; i++) await end(opened, one);
+    const stop = new AbortController();
+    const first = orchestrator.pruneRuns({ keepLast: 2 });
+    const queued = orchestrator.pruneRuns({ keepLast: 0, signal: stop.signal });
+    const others = Array.from({ length: PRUNES_MAX - 2 }, () => orchestrator.pruneRuns({ keepLast: 1 }));
+    await expect(orchestrator.pruneRuns({ keepLast: 0 })).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    let isFirstOver = false;
+    void first.then(() => {
+      isFirstOver = true;
+    });
+    stop.abort('enough');
+    await expect(queued).rejects.toMatchObject({ code: 'WAIT_ABORTED', cause: 'enough' });
+    expect(isFirstOver).toBe(false);
+    await expect(first).resolves.toMatchObject({ removed: 1 });
+    const rest = await Promise.all(others);
+    expect(rest.map(({ removed }) => removed).reduce((sum, one_) => sum + one_, 0)).toBe(1);
+    expect(await idsOf(orchestrator)).toHaveLength(1);
+    await expect(orchestrator.pruneRuns({ keepLast: 0 })).resolves.toMatchObject({ removed: 1 });
+  });
+
+  it('given a store in memory and somebody who reads a run, then it is forgotten only afterwards', async () => {
+    const store = new ScriptedStore(new MemoryStore());
+    const clock = new VirtualClock({ auto: false });
+    const orchestrator = await Orchestrator.open({ clock, store, retainRuns: 1 });
+    onTestFinished(() => orchestrator.close({ grace: 0 }));
+    // More events than are read at once.
+    const long = defineWorkflow('long', {
+      tasks: Array.from({ length: 600 }, (_, i) => task(`t${i}`, { run: () => i })),
+    });
+    const run = await orchestrator.manageWorkflow(long);
+    await run.settled();
+    const loading = orchestrator.persistence.loadState(run.runId);
+    run.release();
+    const { tasks } = await loading;
+    expect(tasks.every(({ status }) => status === 'completed')).toBe(true);
+    for (let i = 0; i < 20; i++) await nextTurn();
+    await expect(orchestrator.persistence.loadState(run.runId)).rejects.toMatchObject({
+      code: 'RUN_NOT_FOUND',
+    });
+  });
+
   it('given many to remove in a store that answers at once, then the event loop of the host turns between them', async () => {
     const store = new DurableMemory();
     const opened = await open(store);

@@ -20,6 +20,11 @@ export class RemovalGate {
     return this.#removal !== undefined;
   }
 
+  /** Whether a removal could begin at once. */
+  get isFree(): boolean {
+    return this.#removal === undefined && this.#readers === 0;
+  }
+
   /** Does something that no removal may come into. */
   async read<Value>(work: () => Promise<Value>): Promise<Value> {
     while (this.#removal !== undefined) await this.#removal;
