@@ -158,7 +158,7 @@ export interface EventStore {
   /** The stream that a unique key is bound to. */
   findKey(key: string): MaybePromise<string | undefined>;
   /**
-   * Forgets streams, with their keys. Unknown ones are passed over.
+   * Forgets streams, with their keys. Unknown ones are passed over; without any it only says whether the claim stands.
    * @param epoch - the writer's claim; an older one than the store's is refused by `STORE_FENCED`, and nothing is
    *   forgotten. Absent: whoever asks for it has no claim of his own
    */

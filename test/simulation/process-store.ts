@@ -66,7 +66,8 @@ export function processStore(parts: ProcessStoreParts): EventStore {
     read: (request: ReadRequest) => store.read('read', () => disk.read(request)),
     list: (request: ListRequest) => store.read('list', () => disk.list(request)),
     findKey: (key) => store.read('findKey', () => disk.findKey(key)),
-    remove: (streams) => store.write(disk.removing(process.number, streams)),
+    remove: (streams, epoch) =>
+      store.fenced(epoch ?? disk.epoch, streams[0] ?? '', () => disk.removing(process.number, streams)),
     claim: (owner) => store.claim(owner),
     release: (owner) => store.release(owner),
     saveBlob: ({ stream, id, bytes }: BlobRecord, epoch) =>

@@ -102,8 +102,8 @@ export class Engine implements Requests {
 
   remove(streams: readonly string[], epoch: number | undefined): void {
     this.#write(() => {
+      this.#owner.checkForget(epoch, streams[0] ?? '');
       for (const stream of streams) {
-        this.#owner.checkForget(epoch, stream);
         this.#streams.remove(stream);
         this.#beside.removeStream(stream);
       }

@@ -159,6 +159,8 @@ export class Reloader {
   /** Folds the log of a run and goes on with it. */
   async #reload(run: LiveRun, { kept, last, sent }: Pending): Promise<void> {
     const { state, events } = await this.#fold(run);
+    // A later owner may have written the very same in the same millisecond: only who still has the store wrote it (RL7).
+    if (events.length > run.durableSeq) await this.#parts.persistence.remove([]);
     if (run.lost !== undefined) return;
     const unseen = events.slice(run.durableSeq);
     const wasWritten = isSame(events[last.seq - 1], last);

@@ -158,6 +158,7 @@ function conflicts(test: Test): void {
     const epoch = await store.claim('other');
     assert.equal(await codeOf(() => store.remove(['a'], probe.epoch)), FENCED);
     assert.equal(await codeOf(() => store.remove(['unknown', 'a'], probe.epoch)), FENCED);
+    assert.equal(await codeOf(() => store.remove([], probe.epoch)), FENCED);
     if (store.removeCheckpoint !== undefined)
       assert.equal(await codeOf(() => store.removeCheckpoint?.('c', probe.epoch)), FENCED);
     assert.deepEqual([await probe.seqs('a'), await store.findKey('k')], [[1], 'a']);
