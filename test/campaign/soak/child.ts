@@ -103,13 +103,13 @@ async function tellAllStates(orchestrator: Orchestrator): Promise<void> {
   }
 }
 
-type Pruning = Orchestrator & { pruneRuns?(options: { keepLast: number }): Promise<unknown> };
+type Pruning = Orchestrator & { pruneRuns?(options: { olderThan: number; limit: number }): Promise<unknown> };
 
 /** Ended runs are removed from the store now and then, if the package can do that. */
 async function prune(orchestrator: Pruning): Promise<void> {
   if (!isDurable || orchestrator.pruneRuns === undefined) return;
-  say({ type: 'prunes', keepLast: orders.keepLast });
-  await orchestrator.pruneRuns({ keepLast: orders.keepLast });
+  say({ type: 'prunes', keepMs: orders.keepMs });
+  await orchestrator.pruneRuns({ olderThan: orders.keepMs, limit: 100_000 });
 }
 
 const leaked: unknown[] = [];

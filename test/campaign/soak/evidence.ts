@@ -7,7 +7,7 @@
  * SE2  A task whose result was acknowledged in one process does not begin in a later one.
  * SE3  A key gives the run that it gave before.
  * SE4  At the end every run has ended.
- * SE5  Only a run that was to be pruned may be gone: one behind which so many have ended as are kept.
+ * SE5  Only a run that was to be pruned may be gone: one that has ended as long ago as runs are kept.
  */
 import { digestOfTasks } from './digest.ts';
 import type { Line, Question } from './protocol.ts';
@@ -19,8 +19,8 @@ type Tasks = ReadonlyMap<string, { readonly digest: string; readonly process: nu
 interface Ended {
   readonly status: string;
   readonly digest: string;
-  /** Its place among all that have ended. */
-  readonly place: number;
+  /** When that was heard; 0 if only the store told it, since its process died before it could. Milliseconds. */
+  readonly at: number;
   isThere: boolean;
 }
 
@@ -28,8 +28,8 @@ interface Ended {
 const ASKED = { recent: 1_000, older: 300, keys: 50 } as const;
 const ENDINGS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 const TOLD_MAX = 20;
-/** Runs that end at the same moment may be told of in another order than they are pruned in. */
-const ORDER_SLACK = 500;
+/** What a process says is heard later than it was true, on a machine that is busy. */
+const SLACK_MS = 10_000;
 const KEY_OF_A_START = /^\d+-\d+-\w+$/u;
 
 export class Evidence {
@@ -42,7 +42,8 @@ export class Evidence {
   #asked = new Map<string, { readonly ended: Ended | undefined; readonly tasks: Tasks }>();
   #recent: string[] = [];
   #recentKeys: string[] = [];
-  #keepLast: number | undefined;
+  readonly #now: () => number;
+  #keepMs: number | undefined;
   #isLast = false;
   /** What is wrong; of very many only the first are told. */
   readonly violations: string[] = [];
@@ -53,8 +54,9 @@ export class Evidence {
   verified = 0;
   pruned = 0;
 
-  constructor(random: () => number) {
+  constructor(random: () => number, now: () => number = () => performance.now()) {
     this.#random = random;
+    this.#now = now;
   }
 
   /** Runs that have ended. */
@@ -64,7 +66,7 @@ export class Evidence {
 
   /** How many ended runs the store has to keep by now. */
   get kept(): number {
-    return Math.min(this.ended, this.#keepLast ?? Number.POSITIVE_INFINITY);
+    return [...this.#ended.values()].filter((one) => !this.#mayBeGone(one)).length;
   }
 
   hear(line: Line, process: number): void {
@@ -74,7 +76,7 @@ export class Evidence {
     else if (line.type === 'key') this.#hearKey(line);
     else if (line.type === 'state') this.#compare(line);
     else if (line.type === 'last') this.#isLast = true;
-    else if (line.type === 'prunes') this.#keepLast = line.keepLast;
+    else if (line.type === 'prunes') this.#keepMs = line.keepMs;
     else if (line.type === 'fault') this.#wrong(`process ${process}: ${line.what}`);
     else if (line.type === 'begin') {
       const known = this.#tasks.get(line.run)?.get(line.path);
@@ -115,12 +117,11 @@ export class Evidence {
     this.#tasks.set(run, tasks.set(path, { digest, process }));
   }
 
-  #hearEnd({ run, status, digest }: Of<'end'>): void {
+  #hearEnd({ run, status, digest }: Omit<Of<'end'>, 'type'>, at = this.#now()): void {
     const known = this.#ended.get(run);
     if (known !== undefined && (known.status !== status || known.digest !== digest))
       this.#wrong(`run ${run} was told of as ${known.status}, then as ${status}, with other outputs`);
-    if (known === undefined)
-      this.#ended.set(run, { status, digest, place: this.#ended.size, isThere: false });
+    if (known === undefined) this.#ended.set(run, { status, digest, at, isThere: false });
     this.#tasks.delete(run);
     this.#recent.push(run);
   }
@@ -153,14 +154,13 @@ export class Evidence {
       if (tasks[path] !== digest)
         this.#wrong(`${run} ${path} was acknowledged as ${digest}; there is ${tasks[path]}`);
     if (this.#isLast) this.#tasks.delete(run);
+    // Its process died when its end was in the store, and had not told it.
+    else if (ENDINGS.has(status)) this.#hearEnd({ run, status, digest: digestOfTasks(tasks) }, 0);
   }
 
   #mayBeGone(ended: Ended | undefined): boolean {
-    return (
-      ended !== undefined &&
-      this.#keepLast !== undefined &&
-      ended.place < this.ended - this.#keepLast + ORDER_SLACK
-    );
+    if (ended === undefined || this.#keepMs === undefined) return false;
+    return this.#now() - ended.at > this.#keepMs - SLACK_MS;
   }
 
   #missing(run: string, ended: Ended): void {

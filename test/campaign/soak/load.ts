@@ -12,6 +12,8 @@ import type { Input } from './workload.ts';
 /** Scenes under way at once; more than that wait, and the throughput falls. */
 const AT_ONCE = 100;
 const TICK_MS = 20;
+/** Of so many runs one has a key: what is left of a key that is removed stays for ever, and would look like a leak. */
+const KEYED_EACH = 12;
 /** What could not be started in time is made up for, as far as it is no more than the starts of a second. */
 const DEBT_S_MAX = 1;
 
@@ -90,6 +92,7 @@ export class Load {
       this.#follow(playing, async () => {
         // Whoever has paused it is dead.
         await run.resume();
+        if (run.workflowId === 'endless') await run.cancel('who has started it is dead');
         await act.end(run, 'completed', 'failed', 'cancelled');
       });
     }
@@ -159,7 +162,7 @@ export class Load {
     const { version, ...settings } = options;
     const { workflow } = orchestrator.workflows.getWorkflow(name, version);
     // A later process can ask for the same run again: what it needs for that is in the key.
-    const key = settings.key ?? (n % 3 === 0 ? `${process}-${n}-${name}` : undefined);
+    const key = settings.key ?? (n % KEYED_EACH === 0 ? `${process}-${n}-${name}` : undefined);
     const input: Input = { n };
     const run: Run = await orchestrator.manageWorkflow(workflow, {
       ...settings,

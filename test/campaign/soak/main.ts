@@ -16,7 +16,7 @@ const USAGE = `npm run campaign:soak -- [options]
   --store KIND     memory, file, sqlite or all, one after the other (default all)
   --rate N         scenes that are begun by the second; most are one run (default 150 in memory, 50 on the others)
   --seed N         of what is chosen by chance (default 1)
-  --keep-last N    ended runs that are kept on a durable store, if the package can prune one (default 2000)
+  --keep-seconds N how long ended runs are kept on a durable store (default 60)
   --plant FAULT    plants a fault that has to be found: ${PLANTS.join(', ')}
   --scenes A,B     plays only these, to find out which of them leaks
   --keep           keeps the folders, also when nothing is wrong
@@ -32,7 +32,7 @@ interface Options {
   readonly runs: number;
   readonly rate: number | undefined;
   readonly seed: number;
-  readonly keepLast: number;
+  readonly keepMs: number;
   readonly isKept: boolean;
   readonly plant: Plant | undefined;
   readonly scenes: readonly string[];
@@ -128,9 +128,9 @@ function list(counts: Readonly<Record<string, number>>): string {
 }
 
 async function soak(kind: StoreKind, options: Options): Promise<boolean> {
-  const { minutes, runs, seed, keepLast, isKept, plant, scenes } = options;
+  const { minutes, runs, seed, keepMs, isKept, plant, scenes } = options;
   const runsPerSecond = options.rate ?? RATES[kind];
-  const story = new Story({ kind, minutes, runsPerSecond, seed, keepLast, isKept, plant, scenes });
+  const story = new Story({ kind, minutes, runsPerSecond, seed, keepMs, isKept, plant, scenes });
   await story.run();
   const verdict = judge(story.measured, minutes);
   printStory(story, kind, verdict, minutes * 60);
@@ -160,7 +160,7 @@ async function main(): Promise<boolean> {
       store: { type: 'string', default: 'all' },
       rate: { type: 'string' },
       seed: { type: 'string', default: '1' },
-      'keep-last': { type: 'string', default: '2000' },
+      'keep-seconds': { type: 'string', default: '60' },
       plant: { type: 'string' },
       scenes: { type: 'string', default: '' },
       keep: { type: 'boolean', default: false },
@@ -184,7 +184,7 @@ async function main(): Promise<boolean> {
     runs: numberIn('runs', values.runs),
     rate: values.rate === undefined ? undefined : numberIn('rate', values.rate),
     seed: numberIn('seed', values.seed),
-    keepLast: numberIn('keep-last', values['keep-last']),
+    keepMs: 1_000 * numberIn('keep-seconds', values['keep-seconds']),
   };
   console.log(`Node ${process.version}, ${minutes} minutes a store, seed ${options.seed}`);
   console.log(RULE);

@@ -22,7 +22,7 @@ export interface Orders {
   /** A run that has not ended by then never will, in milliseconds. */
   readonly stuckMs: number;
   /** How many ended runs a store keeps, if the package can prune one. */
-  readonly keepLast: number;
+  readonly keepMs: number;
   readonly plant?: Plant | undefined;
   /** Only these scenes are played, to find out which of them leaks; all if there are none. */
   readonly scenes: readonly string[];
@@ -74,7 +74,7 @@ export type Line =
   /** From here on the states of all runs are told, after everything has ended. */
   | { readonly type: 'last' }
   /** Of the runs that have ended all but the newest are about to be removed. */
-  | { readonly type: 'prunes'; readonly keepLast: number }
+  | { readonly type: 'prunes'; readonly keepMs: number }
   | ({ readonly type: 'sample' } & Sample)
   | { readonly type: 'fault'; readonly what: string }
   /** How often each scene was played, and what is still open after `close()`. */

@@ -190,15 +190,24 @@ describe('the evidence of a soak', () => {
     expect(violationsOf([TASK, moved], [{ type: 'begin', run: 'r', path: 'a' }, END, LAST, STATE])).toBe('');
   });
 
-  it('lets go only what is pruned, and not the newest', () => {
-    const ends = Array.from({ length: 3_000 }, (_, i): Line => ({ ...END, run: `r${i}` }) as Line);
-    const kept = ends.slice(1_000).map((_, i): Line => ({ ...STATE, run: `r${i + 1_000}` }) as Line);
-    const prunes: Line = { type: 'prunes', keepLast: 2_000 };
-    expect(violationsOf([...ends, prunes], [LAST, ...kept])).toBe('');
-    expect(violationsOf([...ends, prunes], [LAST, ...kept.slice(0, -1)])).toMatch(
-      /run r2999 was acknowledged/u,
-    );
-    expect(violationsOf(ends, [LAST, ...kept])).toMatch(/run r0 was acknowledged/u);
+  it('lets go only what is pruned: what has ended long enough ago, or was ended when its process died', () => {
+    let now = 0;
+    const missing = (afterMs: number, lines: readonly Line[]): string => {
+      const evidence = new Evidence(seededRandom(1), () => now);
+      now = 1_000;
+      for (const line of lines) evidence.hear(line, 1);
+      evidence.ask();
+      if (!lines.includes(END)) evidence.hear(STATE, 2);
+      now += afterMs;
+      evidence.hear({ type: 'state', run: 'r', status: undefined, tasks: {} }, 3);
+      return evidence.violations.join();
+    };
+    const prunes: Line = { type: 'prunes', keepMs: 60_000 };
+    expect(missing(61_000, [prunes, TASK, END])).toBe('');
+    expect(missing(40_000, [prunes, TASK, END])).toMatch(/run r was acknowledged/u);
+    expect(missing(61_000, [TASK, END])).toMatch(/run r was acknowledged/u);
+    // Its end is in the store, and was never told.
+    expect(missing(1_000, [prunes, TASK])).toBe('');
   });
 
   it('asks for what was acknowledged last, and for keys', () => {

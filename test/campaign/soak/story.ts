@@ -15,7 +15,7 @@ export interface StoryOptions {
   readonly minutes: number;
   readonly runsPerSecond: number;
   readonly seed: number;
-  readonly keepLast: number;
+  readonly keepMs: number;
   readonly isKept: boolean;
   readonly plant: Plant | undefined;
   readonly scenes: readonly string[];
@@ -97,9 +97,9 @@ export class Story {
   }
 
   #orders(lifeMs: number | undefined): Orders {
-    const { kind, runsPerSecond, seed, keepLast, plant, scenes, minutes } = this.#options;
+    const { kind, runsPerSecond, seed, keepMs, plant, scenes, minutes } = this.#options;
     return {
-      ...{ kind, runsPerSecond, seed, keepLast, plant, scenes },
+      ...{ kind, runsPerSecond, seed, keepMs, plant, scenes },
       folder: this.#folder,
       process: this.#process,
       sampleMs: Math.min(5_000, Math.max(500, minutes * 300)),
