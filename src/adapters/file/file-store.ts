@@ -51,6 +51,8 @@ export interface FileStoreParts {
   readonly garbageBytes: number;
   /** An index is written when the log has grown by so many bytes, and by as many as the index has. */
   readonly indexBytes: number;
+  /** How long an index may become. Default: 1 GiB. */
+  readonly indexBytesMax?: number;
   readonly onNotice: (notice: FileStoreNotice) => void;
   /** Which start of the machine this is; empty if that is not known. Asked of the system when it is not given. */
   readonly boot?: string;

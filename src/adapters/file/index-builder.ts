@@ -4,17 +4,26 @@
  * Owns: what it builds. Who may call it: whoever keeps the index up to date.
  *
  * IB1  It gives way to others again and again: it is as long as the store has streams.
- * IB2  Rows stand together that a listing asks for together: by the first word of the name, and by status.
+ * IB2  It is built with as much memory as it has bytes, and once more the packed streams while they are moved together.
+ * IB3  Rows stand together that a listing asks for together: by the first word of the name, and by status.
  */
+import { refuse } from '../../model/errors.ts';
 import type { CatalogSnapshot } from './catalog-snapshot.ts';
-import { marksAt } from './index-entry.ts';
+import { markCountAt, marksAt } from './index-entry.ts';
 import { type IndexMeta, isMarked, ROW_BYTES, type Section } from './index-table.ts';
-import type { SegmentHead } from './segment.ts';
+import { PackedChunks } from './packed-chunks.ts';
 
 /** The shape of an index; one of another shape is passed over. */
 export const INDEX_VERSION = 1;
+/**
+ * It is in memory as a whole, is read as a whole when the store is opened, and says in 32 bits where a stream stands: of a
+ * longer one the log is read instead.
+ */
+const INDEX_BYTES_MAX = 1_073_741_824;
 /** After so many streams others have their turn. */
 const SLICE = 256;
+/** So many first words of names have rows of their own. */
+const PREFIXES_MAX = 64;
 
 /** A row before it has its place. */
 interface NewRow {
@@ -33,22 +42,30 @@ interface Group extends Pick<Section, 'prefix' | 'status' | 'isListed'> {
 export class IndexBuilder {
   readonly #snapshot: CatalogSnapshot;
   readonly #pause: () => Promise<void>;
+  readonly #bytesMax: number;
   readonly #groups = new Map<string, Group>();
+  readonly #prefixes = new Set<string>();
   readonly #workflows = new Map<string, number>();
-  #bytes: Buffer;
-  #length = 0;
+  readonly #packed = new PackedChunks();
+  /** How many marks all streams have together, and how many streams there are. */
+  #marks = 0;
+  #rows = 0;
   #steps = 0;
 
-  /** @param pause - lets others have their turn */
-  constructor(snapshot: CatalogSnapshot, pause: () => Promise<void>) {
+  /**
+   * @param pause - lets others have their turn
+   * @param bytesMax - how long the index may become
+   */
+  constructor(snapshot: CatalogSnapshot, pause: () => Promise<void>, bytesMax = INDEX_BYTES_MAX) {
     this.#snapshot = snapshot;
     this.#pause = pause;
-    this.#bytes = Buffer.allocUnsafe(
-      (snapshot.table?.bytes.length ?? 0) + snapshot.entries.length * 256 + 4_096,
-    );
+    this.#bytesMax = bytesMax;
   }
 
-  /** The streams, the rows and the table, and what tells where they stand. */
+  /**
+   * The streams, the rows and the table, and what tells where they stand.
+   * @throws OrchestratorError `LIMIT_EXCEEDED`
+   */
   async build(
     store: string,
     head: IndexMeta['head'],
@@ -60,20 +77,19 @@ export class IndexBuilder {
     }
     for (const packed of this.#snapshot.takeEarly()) this.#addPacked(packed);
     const { segments, orders } = this.#snapshot;
-    const rowsAt = this.#length;
-    const { sections, marks } = await this.#writeRows();
-    const cellsAt = this.#length;
-    const cells = await this.#writeCells(marks);
+    const rowsAt = this.#packed.length;
+    const cellsAt = rowsAt + this.#rows * ROW_BYTES;
+    const cells = cellsFor(this.#marks);
+    const bytes = await this.#packed.moveInto(cellsAt + cells * 4, this.#pause);
+    const sections = await this.#writeRows(bytes, rowsAt);
+    await this.#writeCells(bytes, { rowsAt, cellsAt, cells });
     const meta: IndexMeta = {
       ...{ version: INDEX_VERSION, store, orders, segments, sections },
-      head: { durability: head.durability, boot: head.boot } satisfies Pick<
-        SegmentHead,
-        'durability' | 'boot'
-      >,
+      head: { durability: head.durability, boot: head.boot },
       workflows: [...this.#workflows.keys()],
-      ...{ rowsAt, rows: marks.length, cellsAt, cells },
+      ...{ rowsAt, rows: this.#rows, cellsAt, cells },
     };
-    return { bytes: this.#bytes.subarray(0, this.#length), meta };
+    return { bytes, meta };
   }
 
   /** What stands in the index of before and has not changed since is taken over as it is. */
@@ -96,8 +112,7 @@ export class IndexBuilder {
   #addPacked(packed: ReturnType<CatalogSnapshot['take']>): void {
     if (packed === undefined) return;
     const { name, order, lastSeq, facts } = packed.entry;
-    const prefix = name.slice(0, name.indexOf(':') + 1);
-    this.#group(prefix, facts?.status ?? null, lastSeq > 0).rows.push({
+    this.#group(this.#prefixOf(name), facts?.status ?? null, lastSeq > 0).rows.push({
       ...{ order, length: packed.bytes.length },
       offset: this.#add(packed.bytes),
       workflow: this.#workflow(facts?.workflowId),
@@ -105,10 +120,17 @@ export class IndexBuilder {
     });
   }
 
+  /** Where first words are many, a section for each would cost a listing more than it saves. */
+  #prefixOf(name: string): string {
+    const prefix = name.slice(0, name.indexOf(':') + 1);
+    return this.#prefixes.has(prefix) || this.#prefixes.size < PREFIXES_MAX ? prefix : '';
+  }
+
   #group(prefix: string, status: string | null, isListed: boolean): Group {
     const key = JSON.stringify([prefix, status, isListed]);
     const known = this.#groups.get(key) ?? { prefix, status, isListed, rows: [] };
     this.#groups.set(key, known);
+    this.#prefixes.add(prefix);
     return known;
   }
 
@@ -120,63 +142,65 @@ export class IndexBuilder {
     return known;
   }
 
-  async #writeRows(): Promise<{
-    readonly sections: readonly Section[];
-    readonly marks: readonly (readonly number[])[];
-  }> {
+  async #writeRows(bytes: Buffer, rowsAt: number): Promise<readonly Section[]> {
     const sections: Section[] = [];
-    const marks: (readonly number[])[] = [];
-    const row = Buffer.alloc(ROW_BYTES);
+    let number = 0;
     for (const { prefix, status, isListed, rows } of this.#groups.values()) {
-      const from = marks.length;
+      const from = number;
       for (const { order, offset, length, workflow, startedAt } of rows.sort((a, b) => a.order - b.order)) {
-        marks.push(marksAt(this.#bytes, offset));
-        row.writeUInt32LE(order, 0);
-        row.writeUInt32LE(offset, 4);
-        row.writeUInt32LE(length, 8);
-        row.writeUInt32LE(workflow, 12);
-        row.writeDoubleLE(startedAt, 16);
-        this.#add(row);
+        const at = rowsAt + number++ * ROW_BYTES;
+        bytes.writeUInt32LE(order, at);
+        bytes.writeUInt32LE(offset, at + 4);
+        bytes.writeUInt32LE(length, at + 8);
+        bytes.writeUInt32LE(workflow, at + 12);
+        bytes.writeDoubleLE(startedAt, at + 16);
         await this.#step();
       }
-      if (marks.length > from) sections.push({ prefix, status, isListed, from, to: marks.length });
+      if (number > from) sections.push({ prefix, status, isListed, from, to: number });
     }
-    return { sections, marks };
+    return sections;
   }
 
   /** A table with open addressing: a mark stands in the cell that it points at, or in the next one that is free. */
-  async #writeCells(marks: readonly (readonly number[])[]): Promise<number> {
-    const count = marks.reduce((sum, some) => sum + some.length, 0);
-    let cells = 16;
-    while (cells < count * 2) cells *= 2;
-    const table = new Uint32Array(cells);
-    for (const [row, some] of marks.entries()) {
-      for (const mark of some) {
+  async #writeCells(
+    bytes: Buffer,
+    { rowsAt, cellsAt, cells }: Pick<IndexMeta, 'rowsAt' | 'cellsAt' | 'cells'>,
+  ): Promise<void> {
+    bytes.fill(0, cellsAt);
+    for (let row = 0; row < this.#rows; row++) {
+      for (const mark of marksAt(bytes, bytes.readUInt32LE(rowsAt + row * ROW_BYTES + 4))) {
         let cell = mark & (cells - 1);
-        while (table[cell] !== 0) cell = (cell + 1) & (cells - 1);
-        table[cell] = row + 1;
+        while (bytes.readUInt32LE(cellsAt + cell * 4) !== 0) cell = (cell + 1) & (cells - 1);
+        bytes.writeUInt32LE(row + 1, cellsAt + cell * 4);
       }
       await this.#step();
     }
-    const bytes = Buffer.allocUnsafe(cells * 4);
-    for (let cell = 0; cell < cells; cell++) bytes.writeUInt32LE(table[cell] as number, cell * 4);
-    this.#add(bytes);
-    return cells;
   }
 
-  #add(bytes: Buffer): number {
-    const offset = this.#length;
-    if (offset + bytes.length > this.#bytes.length) {
-      const longer = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, offset + bytes.length));
-      this.#bytes.copy(longer, 0, 0, offset);
-      this.#bytes = longer;
-    }
-    bytes.copy(this.#bytes, offset);
-    this.#length += bytes.length;
+  /** Adds a packed stream. @returns where it will stand */
+  #add(packed: Buffer): number {
+    const offset = this.#packed.add(packed);
+    this.#rows++;
+    this.#marks += markCountAt(packed, 0);
+    const least = this.#packed.length + this.#rows * ROW_BYTES + this.#marks * 2 * 4;
+    if (least > this.#bytesMax)
+      throw refuse('LIMIT_EXCEEDED', {
+        at: 'the index of the file store',
+        found: `more than ${this.#bytesMax} bytes for ${this.#rows} streams and those that follow`,
+        allowed: `at most ${this.#bytesMax}`,
+        hint: 'Nothing is lost: the store is opened from its log alone, and takes longer. Remove runs that nobody needs.',
+      });
     return offset;
   }
 
   async #step(): Promise<void> {
     if (++this.#steps % SLICE === 0) await this.#pause();
   }
+}
+
+/** At most half of the cells are taken, so a search ends soon. */
+function cellsFor(marks: number): number {
+  let cells = 16;
+  while (cells < marks * 2) cells *= 2;
+  return cells;
 }

@@ -86,6 +86,11 @@ function packParts(into: PackedWriter, parts: readonly IndexedPart[]): void {
 
 const NO_PART: IndexedPart = { seq: 0, segment: -1, offset: 0, length: 0 };
 
+/** How many marks a packed stream has. */
+export function markCountAt(bytes: Buffer, offset: number): number {
+  return new PackedReader(bytes, offset).whole();
+}
+
 /** The marks of a packed stream. */
 export function marksAt(bytes: Buffer, offset: number): readonly number[] {
   const reader = new PackedReader(bytes, offset);

@@ -6,11 +6,13 @@
  *
  * UK1  One thing at a time: a compaction moves what an index refers to.
  * UK2  Appends go on meanwhile; only its beginning and its end take a turn of their own.
- * UK3  Nothing depends on an index: one that cannot be written is told by a notice, and written later.
+ * UK3  Nothing depends on an index: one that cannot be written is told by a notice, and written later. One that would
+ *      become too long is told once (`LIMIT_EXCEEDED`).
  * UK4  The log grows by the length of the index before that is written anew: altogether no more is written to indexes than
  *      to the log.
  */
 import { join } from 'node:path';
+import { OrchestratorError } from '../../model/errors.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogSnapshot } from './catalog-snapshot.ts';
 import { type Compaction, compact, garbageOf } from './compaction.ts';
@@ -39,6 +41,8 @@ export interface UpkeepParts {
   readonly garbageBytes: number;
   /** An index is written when the log has grown by so many bytes, and by as many as the index has. */
   readonly indexBytes: number;
+  /** How long an index may become. */
+  readonly indexBytesMax?: number;
   readonly catalog: Catalog;
   readonly writer: LogWriter;
   readonly ownership: Ownership;
@@ -59,6 +63,8 @@ export class Upkeep {
   /** How many there were when an index was begun the last time. */
   #tried = 0;
   #number = 0;
+  /** No index is begun any more, until a compaction has made room. */
+  #isTooLong = false;
   #work: Promise<void> | undefined;
   #isOver = false;
 
@@ -92,7 +98,10 @@ export class Upkeep {
       this.#begin(() => this.#compact()).catch((error: unknown) =>
         onNotice({ type: 'CompactionFailed', error }),
       );
-    else if (this.#uncovered - this.#tried >= Math.max(indexBytes, this.#index?.bytes ?? 0))
+    else if (
+      !this.#isTooLong &&
+      this.#uncovered - this.#tried >= Math.max(indexBytes, this.#index?.bytes ?? 0)
+    )
       this.#begin(() => this.#writeIndexMeanwhile()).catch((error: unknown) => {
         if (!this.#isOver) onNotice({ type: 'IndexFailed', error });
       });
@@ -111,7 +120,7 @@ export class Upkeep {
       Math.min(this.#parts.indexBytes, RELEASE_BYTES),
       (this.#index?.bytes ?? 0) / RELEASE_PART,
     );
-    if (this.#uncovered < due) return;
+    if (this.#isTooLong || this.#uncovered < due) return;
     // The next one who opens the store reads the log instead.
     await this.#writeIndex((work) => work(), nextTurn).catch(() => {});
   }
@@ -146,7 +155,7 @@ export class Upkeep {
   async #compact(): Promise<void> {
     const { files, folder, catalog, ownership, writer, onNotice } = this.#parts;
     try {
-      if (catalog.segments.length > 1) await catalog.thawAll(nextTurn);
+      if (catalog.segments.length > 1) await catalog.thawAll(() => this.#pause());
       const done = await compact({
         ...this.#parts,
         exclusive: (work) => this.#exclusive(work),
@@ -156,6 +165,7 @@ export class Upkeep {
       if (done === undefined) return;
       this.#uncovered = catalog.segments.reduce((sum, { end }) => sum + end.offset, 0);
       this.#tried = 0;
+      this.#isTooLong = false;
       // It speaks of segments that are gone.
       if (this.#index !== undefined) await files.remove(join(folder, this.#index.file));
       this.#index = undefined;
@@ -168,11 +178,14 @@ export class Upkeep {
   #writeIndexMeanwhile(): Promise<void> {
     return this.#writeIndex(
       (work) => this.#exclusive(work),
-      async () => {
-        this.#checkOver();
-        await nextTurn();
-      },
+      () => this.#pause(),
     );
+  }
+
+  /** Gives way to others. @throws OrchestratorError `STORE_CONFLICT` when the store was given back */
+  async #pause(): Promise<void> {
+    await nextTurn();
+    this.#checkOver();
   }
 
   /**
@@ -190,7 +203,8 @@ export class Upkeep {
     const before = this.#index;
     let draft: string | undefined;
     try {
-      const built = await new IndexBuilder(snapshot, pause).build(this.#parts.storeId, this.#head());
+      const { storeId, indexBytesMax } = this.#parts;
+      const built = await new IndexBuilder(snapshot, pause, indexBytesMax).build(storeId, this.#head());
       const file = indexFile(ownership.epoch, ++this.#number);
       draft = await writeIndexDraft(files, folder, file, built);
       await exclusive(async () => {
@@ -205,6 +219,7 @@ export class Upkeep {
       });
     } catch (error) {
       if (draft !== undefined) await files.remove(draft).catch(() => {});
+      if (OrchestratorError.is(error) && error.code === 'LIMIT_EXCEEDED') this.#isTooLong = true;
       throw inputOutputFailed('writing an index', error);
     } finally {
       catalog.endSnapshot(snapshot);

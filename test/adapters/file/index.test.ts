@@ -1,4 +1,5 @@
 /** The index of a file store: whatever becomes of it, the store says what its log says, and opening it reads little. */
+import { basename } from 'node:path';
 import type { EventStore, StreamAppend } from '@taskmaster-ai/orchestrator';
 import { MemoryStore } from '@taskmaster-ai/orchestrator';
 import type { FileStoreNotice } from '@taskmaster-ai/orchestrator/file';
@@ -6,6 +7,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FileStore } from '../../../src/adapters/file/file-store.ts';
 import type { FileSystem, OpenFile } from '../../../src/adapters/file/file-system.ts';
+import { type LoadedIndex, loadIndex } from '../../../src/adapters/file/index-file.ts';
+import { readStoreId } from '../../../src/adapters/file/store-file.ts';
 import { MemoryDisk } from '../../campaign/corrupt/memory-disk.ts';
 import { rejection } from '../../support/errors.ts';
 import { nextTurn } from '../../support/gate.ts';
@@ -18,6 +21,7 @@ const KEYS = ['one', 'two', 'three', '\ud800', '"'];
 interface Sizes {
   readonly indexBytes?: number;
   readonly garbageBytes?: number;
+  readonly indexBytesMax?: number;
 }
 
 function storeOn(files: FileSystem, notices: FileStoreNotice[] = [], sizes: Sizes = {}): FileStore {
@@ -346,6 +350,55 @@ describe('an index', () => {
   });
 });
 
+describe('an index of a large store', () => {
+  it('given one that would become too long, then a notice says so once, none is written, and nothing is lost', async () => {
+    const disk = new MemoryDisk();
+    const notices: FileStoreNotice[] = [];
+    const store = storeOn(disk, notices, { indexBytesMax: 8_192 });
+    const epoch = await store.claim('me');
+    const begin = async (from: number, to: number): Promise<void> => {
+      for (let i = from; i < to; i++) await store.append([appendOf(epoch, `run:${i}`)]);
+      await quiet();
+    };
+    await begin(0, 40);
+    expect(indexesOn(disk)).toHaveLength(1);
+    for (let from = 40; from < 400; from += 90) await begin(from, from + 90);
+    expect(notices).toMatchObject([{ type: 'IndexFailed', error: { code: 'LIMIT_EXCEEDED' } }]);
+    expect(notices).toMatchObject([{ error: { details: { allowed: 'at most 8192' } } }]);
+    for (const { bytes } of indexesOn(disk).map((name) => disk.names.get(name) as { bytes: Buffer }))
+      expect(bytes.length).toBeLessThan(8_192 + 4_096);
+    // What is left has room again.
+    await store.remove(Array.from({ length: 390 }, (_, i) => `run:${i}`));
+    await store.compact();
+    await begin(400, 440);
+    expect(notices.filter(({ type }) => type === 'IndexFailed')).toHaveLength(1);
+    await store.release('me');
+    expect(indexesOn(disk)).toHaveLength(1);
+    const again = storeOn(disk);
+    await again.claim('me');
+    expect(await again.list({ prefix: '', limit: 1_000 })).toHaveLength(50);
+    await again.release('me');
+  });
+
+  it('given names that all begin with another word, then a listing looks at as few sections as any', async () => {
+    const disk = new MemoryDisk();
+    const store = storeOn(disk);
+    const epoch = await store.claim('me');
+    for (let i = 0; i < 300; i++) await store.append([appendOf(epoch, `tenant${i}:${i}`)]);
+    await quiet();
+    await store.release('me');
+    const [file] = indexesOn(disk) as [string];
+    const { meta } = (await loadIndex(disk, FOLDER, basename(file), await storeIdOn(disk))) as LoadedIndex;
+    expect(meta.rows).toBeGreaterThan(200);
+    expect(meta.sections.length).toBeLessThan(70);
+    const listed = await storeOn(disk).list({ prefix: 'tenant29', limit: 1_000 });
+    expect(listed.map(({ stream }) => stream)).toEqual([
+      'tenant29:29',
+      ...Array.from({ length: 10 }, (_, i) => `tenant29${i}:29${i}`),
+    ]);
+  });
+});
+
 describe('a compaction', () => {
   it('given a stream whose last records stand behind what is compacted, and that was removed, then the log can be read', async () => {
     const disk = new MemoryDisk();
@@ -405,6 +458,10 @@ async function filled(
 /** Until what was begun in the background has ended. */
 async function quiet(): Promise<void> {
   for (let i = 0; i < 100; i++) await nextTurn();
+}
+
+async function storeIdOn(disk: MemoryDisk): Promise<string> {
+  return (await readStoreId(disk, FOLDER)) as string;
 }
 
 /** The same with something else in the place of some of its methods. */
