@@ -156,19 +156,25 @@ export class Upkeep {
     const { files, folder, catalog, ownership, writer, onNotice } = this.#parts;
     try {
       if (catalog.segments.length > 1) await catalog.thawAll(() => this.#pause());
+      let stale: string | undefined;
       const done = await compact({
         ...this.#parts,
-        exclusive: (work) => this.#exclusive(work),
+        exclusive: (work) =>
+          this.#exclusive(async () => {
+            const value = await work();
+            // In the same turn: it speaks of segments that are gone, whatever becomes of their removal.
+            stale = this.#index?.file;
+            this.#index = undefined;
+            this.#uncovered = catalog.segments.reduce((sum, { end }) => sum + end.offset, 0);
+            this.#tried = 0;
+            this.#isTooLong = false;
+            return value;
+          }),
         checkStillOwner: () => ownership.checkStillOwner('a compaction'),
         syncLog: () => writer.sync(),
       });
       if (done === undefined) return;
-      this.#uncovered = catalog.segments.reduce((sum, { end }) => sum + end.offset, 0);
-      this.#tried = 0;
-      this.#isTooLong = false;
-      // It speaks of segments that are gone.
-      if (this.#index !== undefined) await files.remove(join(folder, this.#index.file));
-      this.#index = undefined;
+      if (stale !== undefined) await files.remove(join(folder, stale));
       onNotice({ type: 'Compacted', ...done });
     } catch (error) {
       throw inputOutputFailed('a compaction', error);

@@ -400,6 +400,32 @@ describe('an index of a large store', () => {
 });
 
 describe('a compaction', () => {
+  it('given a disk that does not let it remove what it has copied, then the index is written anew all the same', async () => {
+    const disk = new MemoryDisk();
+    let isRefused = false;
+    const files = over<FileSystem>(disk, {
+      remove: async (path: string) => {
+        if (isRefused && path.endsWith('.log')) throw Object.assign(new Error('refused'), { code: 'EACCES' });
+        await disk.remove(path);
+      },
+    });
+    const store = storeOn(files);
+    const epoch = await store.claim('me');
+    for (let i = 0; i < 200; i++) await store.append([appendOf(epoch, `run:${i}`)]);
+    await quiet();
+    isRefused = true;
+    expect(await rejection(store.compact())).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    isRefused = false;
+    await store.release('me');
+    const notices: FileStoreNotice[] = [];
+    const again = storeOn(disk, notices);
+    await again.claim('me');
+    expect(notices).toEqual([]);
+    expect(indexesOn(disk)).toHaveLength(1);
+    expect(await again.list({ prefix: '', limit: 1_000 })).toHaveLength(200);
+    await again.release('me');
+  });
+
   it('given a stream whose last records stand behind what is compacted, and that was removed, then the log can be read', async () => {
     const disk = new MemoryDisk();
     const store = storeOn(disk, [], { indexBytes: 1_000_000, garbageBytes: 1_000_000 });
