@@ -198,6 +198,7 @@ describe('the evidence of a soak', () => {
       for (const line of lines) evidence.hear(line, 1);
       evidence.ask();
       if (!lines.includes(END)) evidence.hear(STATE, 2);
+      evidence.ask();
       now += afterMs;
       evidence.hear({ type: 'state', run: 'r', status: undefined, tasks: {} }, 3);
       return evidence.violations.join();
