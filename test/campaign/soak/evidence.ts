@@ -19,7 +19,7 @@ type Tasks = ReadonlyMap<string, { readonly digest: string; readonly process: nu
 interface Ended {
   readonly status: string;
   readonly digest: string;
-  /** When that was heard; 0 if only the store told it, since its process died before it could. Milliseconds. */
+  /** When that was heard, in milliseconds; before all time if only the store told it: its process died before it could. */
   readonly at: number;
   isThere: boolean;
 }
@@ -155,7 +155,8 @@ export class Evidence {
         this.#wrong(`${run} ${path} was acknowledged as ${digest}; there is ${tasks[path]}`);
     if (this.#isLast) this.#tasks.delete(run);
     // Its process died when its end was in the store, and had not told it.
-    else if (ENDINGS.has(status)) this.#hearEnd({ run, status, digest: digestOfTasks(tasks) }, 0);
+    else if (ENDINGS.has(status))
+      this.#hearEnd({ run, status, digest: digestOfTasks(tasks) }, Number.NEGATIVE_INFINITY);
   }
 
   #mayBeGone(ended: Ended | undefined): boolean {
