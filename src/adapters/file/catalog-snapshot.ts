@@ -40,12 +40,13 @@ export class CatalogSnapshot {
   /** The names of the streams that have begun, changed or gone since. */
   readonly changed = new Set<string>();
   readonly #parts: PartTable;
-  readonly #numbers: ReadonlyMap<number, number>;
-  readonly #open: Set<StreamEntry>;
+  readonly #segments: ReadonlyMap<number, number>;
+  readonly #number: number;
   readonly #early: PackedStream[] = [];
   readonly #writer = new PackedWriter();
 
-  constructor(catalog: SnapshotSource) {
+  /** @param number - greater than that of every snapshot before */
+  constructor(catalog: SnapshotSource, number: number) {
     this.#parts = catalog.parts;
     this.entries = [...catalog.streams.values()];
     this.table = catalog.table;
@@ -54,14 +55,14 @@ export class CatalogSnapshot {
     this.segments = catalog.segments.map(({ file, end, sealedEnd, dead, stones }) => ({
       ...{ file, end, sealedEnd, dead, stones },
     }));
-    this.#numbers = new Map(catalog.segments.map(({ id }, number) => [id, number]));
-    this.#open = new Set(this.entries);
+    this.#segments = new Map(catalog.segments.map(({ id }, number) => [id, number]));
+    this.#number = number;
   }
 
   /** A stream is about to change, or to go. */
   touch(entry: StreamEntry): void {
     this.changed.add(entry.name);
-    if (this.#open.delete(entry)) this.#early.push(this.#pack(entry));
+    if (this.#isOpen(entry)) this.#early.push(this.#pack(entry));
   }
 
   /** Those that have changed before it was their turn. */
@@ -71,29 +72,34 @@ export class CatalogSnapshot {
 
   /** A stream as it was; nothing if it is among the early ones. */
   take(entry: StreamEntry): PackedStream | undefined {
-    return this.#open.delete(entry) ? this.#pack(entry) : undefined;
+    return this.#isOpen(entry) ? this.#pack(entry) : undefined;
+  }
+
+  #isOpen(entry: StreamEntry): boolean {
+    return entry.snapshot < this.#number;
   }
 
   #pack(entry: StreamEntry): PackedStream {
     const { name, order, lastSeq, lastType, lastAt, facts, keys } = entry;
+    entry.snapshot = this.#number;
     this.#writer.clear();
     packStream(this.#writer, {
       ...{ name, lastSeq, lastType, lastAt, keys },
       attributes: facts?.attributes,
       checkpoints: [...(entry.checkpoints?.values() ?? [])].map(({ info, segment, offset, length }) => ({
         ...{ info, offset, length },
-        segment: this.#number(segment.id),
+        segment: this.#segmentOf(segment.id),
       })),
       parts: this.#parts.from(entry.parts, 0).map(({ seq, segment, offset, length }) => ({
         ...{ seq, offset, length },
-        segment: this.#number(segment),
+        segment: this.#segmentOf(segment),
       })),
     });
     return { entry: { name, order, lastSeq, facts }, bytes: Buffer.from(this.#writer.bytes) };
   }
 
-  #number(id: number): number {
-    const number = this.#numbers.get(id);
+  #segmentOf(id: number): number {
+    const number = this.#segments.get(id);
     if (number === undefined)
       throw new Error(`the index refers to segment ${id}, which is not part of the log`);
     return number;

@@ -33,6 +33,7 @@ export class Catalog {
   /** One string for each word that many streams have. */
   readonly #words = new Map<string, string>();
   #orders = 0;
+  #snapshots = 0;
 
   /** How many streams have begun. */
   get orders(): number {
@@ -124,7 +125,9 @@ export class Catalog {
   /** A stream gets records. */
   addEvents(meta: EventsMeta, { segment, offset, length }: Place): void {
     const entry = this.#change(meta.s);
-    if (entry.lastSeq === 0) {
+    // One without records is not listed yet.
+    const begins = entry.lastSeq === 0 && meta.n > 0;
+    if (begins) {
       entry.order = ++this.#orders;
       this.#list.add(entry);
     }
@@ -135,7 +138,9 @@ export class Catalog {
       entry.lastAt = meta.a;
     }
     entry.parts = this.#parts.add(entry.parts, meta.q, segment.id, offset, length);
-    if (meta.f !== undefined) this.#setFacts(entry, meta.f);
+    const facts = meta.f ?? (begins ? entry.facts : undefined);
+    if (begins) entry.facts = undefined;
+    if (facts !== undefined) this.#setFacts(entry, facts);
     if (meta.k !== undefined) {
       entry.keys = [...entry.keys, ...meta.k];
       for (const key of meta.k) this.#keys.set(key, entry);
@@ -148,7 +153,6 @@ export class Catalog {
       const entry = this.#known(name);
       if (entry === undefined) continue;
       this.#snapshot?.touch(entry);
-      entry.isGone = true;
       this.#streams.delete(name);
       if (entry.lastSeq > 0) this.#list.remove(entry);
       for (const key of entry.keys) this.#keys.delete(key);
@@ -185,7 +189,7 @@ export class Catalog {
 
   /** What it is now, for whoever writes it down. Only while nothing is being appended, and only one at a time. */
   beginSnapshot(): CatalogSnapshot {
-    this.#snapshot = new CatalogSnapshot(this);
+    this.#snapshot = new CatalogSnapshot(this, ++this.#snapshots);
     return this.#snapshot;
   }
 
@@ -261,7 +265,7 @@ export class Catalog {
     const found = table.row(row);
     const { attributes, checkpoints, parts, ...known } = table.stream(row);
     const { status } = table.sectionOf(row);
-    const entry: StreamEntry = { ...newEntry(known.name), ...known, order: found.order };
+    const entry: StreamEntry = { ...newEntry(known.name, this.#snapshots), ...known, order: found.order };
     entry.lastType = this.#word(known.lastType);
     entry.facts = table.factsOf(found, status, attributes);
     table.take(row);
@@ -293,7 +297,7 @@ export class Catalog {
   }
 
   #change(name: string): StreamEntry {
-    const entry = this.#known(name) ?? newEntry(name);
+    const entry = this.#known(name) ?? newEntry(name, this.#snapshots);
     this.#streams.set(name, entry);
     this.#snapshot?.touch(entry);
     return entry;
@@ -302,7 +306,9 @@ export class Catalog {
   #setFacts(entry: StreamEntry, facts: StreamFacts): void {
     const { workflowId, status } = facts;
     const known = { ...facts, workflowId: this.#word(workflowId), status: this.#word(status) };
-    this.#list.setFacts(entry, Object.freeze(known));
+    Object.freeze(known);
+    if (entry.lastSeq > 0) this.#list.setFacts(entry, known);
+    else entry.facts = known;
   }
 
   #word(word: string): string {

@@ -23,7 +23,8 @@ export interface StreamEntry {
   /** Its newest row in the table of parts. */
   parts: number;
   checkpoints: Map<string, CheckpointEntry> | undefined;
-  isGone: boolean;
+  /** The last snapshot of the catalog that has it already, or that it came too late for. */
+  snapshot: number;
 }
 
 /** A checkpoint, without its content. */
@@ -34,7 +35,7 @@ export interface CheckpointEntry extends Place {
 }
 
 /** A stream of which nothing is known yet. */
-export function newEntry(name: string): StreamEntry {
+export function newEntry(name: string, snapshot: number): StreamEntry {
   return {
     name,
     order: 0,
@@ -45,7 +46,7 @@ export function newEntry(name: string): StreamEntry {
     keys: [],
     parts: NO_PART,
     checkpoints: undefined,
-    isGone: false,
+    snapshot,
   };
 }
 

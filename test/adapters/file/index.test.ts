@@ -399,6 +399,24 @@ describe('an index of a large store', () => {
   });
 });
 
+describe('a stream that begins with facts and no records', () => {
+  it('is listed once, when it has some, with these facts', async () => {
+    const disk = new MemoryDisk();
+    const store = storeOn(disk);
+    const epoch = await store.claim('me');
+    const facts = { workflowId: 'w', status: 'running', startedAt: 1 };
+    await store.append([{ ...appendOf(epoch, 'late'), events: [], facts }]);
+    const asked = { prefix: '', limit: 10, statuses: ['running'] };
+    expect(await store.list(asked)).toEqual([]);
+    await store.append([appendOf(epoch, 'late')]);
+    for (const listing of [store, storeOn(disk)]) {
+      expect(await listing.list(asked)).toMatchObject([{ stream: 'late', lastSeq: 1, facts }]);
+      expect(await listing.list({ prefix: '', limit: 10 })).toHaveLength(1);
+    }
+    await store.release('me');
+  });
+});
+
 describe('a compaction', () => {
   it('given a disk that does not let it remove what it has copied, then the index is written anew all the same', async () => {
     const disk = new MemoryDisk();
