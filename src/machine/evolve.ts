@@ -136,6 +136,7 @@ function create(state: RunState, event: RunCreated): void {
 function moveRun(state: RunState, event: RunMoved): void {
   const plan = planOfVersion(state, event.workflowVersion);
   if (plan !== undefined) {
+    state.isMoved ||= event.workflowVersion !== state.workflowVersion;
     carryOutMove(state, event, plan);
     return;
   }

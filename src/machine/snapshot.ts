@@ -25,7 +25,7 @@ import {
 } from './state.ts';
 
 /** The version of the shape of snapshots; others are refused, and the log is replayed instead. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 /** What is known of a task beyond its status and output. */
 interface DetailsSnapshot {
@@ -70,6 +70,8 @@ export interface StateSnapshot {
   readonly seq: number;
   readonly status: RunStatus;
   readonly workflowVersion: number;
+  /** Whether that is another one than it was started with. */
+  readonly isMoved: boolean;
   readonly input?: unknown;
   readonly priority: number;
   readonly key?: string | undefined;
@@ -85,12 +87,12 @@ export interface StateSnapshot {
 
 /** The state of a run as plain data, independent of what becomes of the run. */
 export function snapshotOf(state: RunState): StateSnapshot {
-  const { runId, seq, status, workflowVersion, input, priority, key, createdAt, finishedAt } = state;
+  const { runId, seq, status, workflowVersion, isMoved, input, priority, key, createdAt, finishedAt } = state;
   const { cancelReason, failedPath, failure, halted, haltedPath } = state;
   const body = {
     version: SNAPSHOT_VERSION,
     plan: planMark(state.plan),
-    ...{ runId, seq, status, workflowVersion, input, priority, key, createdAt, finishedAt },
+    ...{ runId, seq, status, workflowVersion, isMoved, input, priority, key, createdAt, finishedAt },
     ...{ cancelReason, failedPath, failure, halted, haltedPath },
     scopes: state.scopes.map(snapshotOfScope),
   };
@@ -139,10 +141,10 @@ export function restore(
   planOf?: PlanOf,
 ): RunState {
   const snapshot = checked(given, plan, planOf);
-  const state = initialState(snapshot.runId, planIn(snapshot, plan, planOf), planOf);
-  const { seq, status, workflowVersion, priority, key, createdAt, finishedAt } = snapshot;
+  const state = initialState(snapshot.runId, planIn(snapshot, plan, planOf) as CompiledPlan, planOf);
+  const { seq, status, workflowVersion, isMoved, priority, key, createdAt, finishedAt } = snapshot;
   const { cancelReason, failedPath, failure, halted, haltedPath } = snapshot;
-  Object.assign(state, { seq, status, workflowVersion, priority, key, createdAt, finishedAt });
+  Object.assign(state, { seq, status, workflowVersion, isMoved, priority, key, createdAt, finishedAt });
   Object.assign(state, { cancelReason, failedPath, failure, halted, haltedPath });
   state.input = guard(snapshot.input, 'input of a checkpoint ');
   const byPrefix = new Map<string, ScopeState>();
@@ -157,14 +159,16 @@ export function restore(
   return state;
 }
 
-/** The plan of the version that the run had when the snapshot was made. */
+/**
+ * The plan of the version that the run had when the snapshot was made. Its mark does not tell versions apart that differ
+ * only in what their tasks do.
+ */
 function planIn(
-  { workflowVersion, plan: mark }: StateSnapshot,
+  { workflowVersion, isMoved }: StateSnapshot,
   plan: CompiledPlan,
   planOf?: PlanOf,
-): CompiledPlan {
-  if (mark === planMark(plan)) return plan;
-  return planOf?.(plan.workflowId, workflowVersion) ?? plan;
+): CompiledPlan | undefined {
+  return isMoved ? planOf?.(plan.workflowId, workflowVersion) : plan;
 }
 
 function checked(given: unknown, plan: CompiledPlan, planOf: PlanOf | undefined): StateSnapshot {
@@ -181,7 +185,8 @@ function checked(given: unknown, plan: CompiledPlan, planOf: PlanOf | undefined)
     throw invalid(`its version is ${String(version)}, this release knows ${SNAPSHOT_VERSION}`);
   if (!isWhole) throw invalid('it is damaged: its content does not fit its digest');
   const snapshot = given as StateSnapshot;
-  if (snapshot.plan !== planMark(planIn(snapshot, plan, planOf)))
+  const then = planIn(snapshot, plan, planOf);
+  if (then === undefined || snapshot.plan !== planMark(then))
     throw invalid(`it was made with another definition of workflow ${JSON.stringify(plan.workflowId)}`);
   return snapshot;
 }

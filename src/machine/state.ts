@@ -83,6 +83,8 @@ export interface RunState {
   readonly planOf: PlanOf;
   status: RunStatus;
   workflowVersion: number;
+  /** Whether it goes on with another version than it was started with. */
+  isMoved: boolean;
   input: unknown;
   priority: number;
   key: string | undefined;
@@ -120,6 +122,7 @@ export function initialState(runId: string, plan: CompiledPlan, planOf: PlanOf =
     planOf,
     status: 'created',
     workflowVersion: 0,
+    isMoved: false,
     input: undefined,
     priority: 0,
     key: undefined,
