@@ -57,6 +57,27 @@ async function eventsOf(run: Pick<Run, 'events'>): Promise<readonly RunEvent[]> 
 }
 
 describe('run.moveTo', () => {
+  it('given a checkpoint after it, and a version with the same graph, then who recovers the run goes on with that version', async () => {
+    const store = new DurableMemory();
+    const held = createGate();
+    const search: Body = async () => {
+      await held.promise;
+      return 'found';
+    };
+    const versions = [report({ search }, 1), report({ search }, 2)] as const;
+    const first = await open({ store });
+    const run = await first.manageWorkflow(versions[0]);
+    await until(() => statuses(run).search === 'in_progress');
+    const { version } = first.workflows.updateWorkflow('report', versions[1]);
+    await run.moveTo(version);
+    await first.persistence.saveState(run.runId);
+    await first.close({ grace: 0 });
+    const second = await open({ store, workflows: [...versions] });
+    held.open();
+    const { outputs } = await second.getRun(run.runId).result();
+    expect(outputs).toMatchObject({ write: 'wrote parsed 2' });
+  });
+
   it('keeps what is done, runs again what has changed, starts what is new, and can go back', async () => {
     const host = await open();
     const held = createGate();
