@@ -114,6 +114,7 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   const hub = new EventHub(logger, new EventEmitter());
   for (const monitor of options.monitors) hub.watch(monitor);
   const workers = new LazyWorkers(() => loadWorkers(clock, options.cancelGraceMs), logger);
+  const timers = new Timers(clock);
   const handlers = new Handlers({
     importHere: importerHere(clock, () => import('../adapters/worker-threads/thread/load-module.ts')),
     onModule: (module) => workers.warmUp(module),
@@ -125,12 +126,18 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
     hub,
     handlers,
     persistence,
-    outputs: new LargeOutputs({ blobs: persistence.blobs, clock, logger, inlineLimit: options.inlineLimit }),
+    outputs: new LargeOutputs({
+      blobs: persistence.blobs,
+      clock,
+      timers,
+      logger,
+      inlineLimit: options.inlineLimit,
+    }),
     idSource: options.idSource ?? new RandomIds(),
     random: options.random ?? new SystemRandom(),
     workers,
     executor: options.executor ?? new RoutedExecutor(new InlineExecutor(), workers, clock),
-    timers: new Timers(clock),
+    timers,
     directory: new RunDirectory(options.retainRuns, (runs) => forget(runs, persistence, logger)),
     epoch: await persistence.open(),
   };

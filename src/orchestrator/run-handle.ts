@@ -75,7 +75,7 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
    *
    * @throws OrchestratorError `RUN_FAILED` (`details.failures`, `details.outputs`; the `cause` is what the first
    *   failed task threw), `RUN_CANCELLED` (the `cause` is the reason given), `SELF_WAIT`, `STORE_UNAVAILABLE`,
-   *   `ORCHESTRATOR_CLOSED`, `RUN_RELEASED`
+   *   `ORCHESTRATOR_CLOSED`, `RUN_RELEASED`, and as `settled`
    */
   result(): Promise<RunResult<Outputs>> {
     return new Promise((resolve, reject) => {
@@ -88,7 +88,9 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
 
   /**
    * Waits for the end of the run, however it ends.
-   * @throws OrchestratorError `SELF_WAIT` from inside one of its own handlers; `RUN_RELEASED`
+   * @throws OrchestratorError `SELF_WAIT` from inside one of its own handlers; `RUN_RELEASED`; of a run with outputs that
+   *   are kept beside the log `STORE_CORRUPT` when one is missing or damaged, and what a store throws that fails again and
+   *   again: then it can be asked once more
    */
   settled(): Promise<SettledRun<Outputs>> {
     return new Promise((resolve, reject) => this.#whenOver(reject, resolve));

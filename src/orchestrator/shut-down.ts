@@ -31,6 +31,7 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
     reloader,
     directory,
     timers,
+    outputs,
     executor,
     workers,
     persistence,
@@ -62,6 +63,7 @@ export async function shutDown(parts: Composition, graceMs: number): Promise<voi
       attempts.whenIdle(resolve);
     });
   }
+  outputs.close();
   timers.clear();
   for (const run of directory.unfinished()) {
     run.lost ??= error;

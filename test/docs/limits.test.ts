@@ -19,7 +19,7 @@ import { DRAIN_WAITERS_MAX } from '../../src/managers/scheduling/drain.ts';
 import { PAUSES_MAX } from '../../src/managers/scheduling/holds.ts';
 import { HOST_DEPENDENCIES_MAX, HOST_TASKS_MAX } from '../../src/managers/scheduling/host-tasks.ts';
 import { PROGRESS_EVENTS_MAX } from '../../src/managers/workflows/attempt-services.ts';
-import { STORE_FAILURES_MAX } from '../../src/managers/workflows/reload.ts';
+import { STORE_FAILURES_MAX } from '../../src/managers/workflows/store-failures.ts';
 import { VERSIONS_MAX } from '../../src/managers/workflows/version-list.ts';
 import { EDGES_MAX } from '../../src/model/compile.ts';
 import { DEPENDENCIES_MAX } from '../../src/model/dependency.ts';

@@ -9,6 +9,7 @@ import {
 } from '@taskmaster-ai/orchestrator';
 import { VirtualClock } from '@taskmaster-ai/orchestrator/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { STORE_FAILURES_MAX } from '../../src/managers/workflows/store-failures.ts';
 import { BlobMemory } from '../support/blob-memory.ts';
 import { createGate, nextTurn } from '../support/gate.ts';
 import { logOf, ofType } from '../support/run-log.ts';
@@ -170,6 +171,62 @@ describe('a large output', () => {
     expect((await run.result()).outputs.use).toBe(1_000);
     expect(ofType(await logOf(run), 'TaskCompleted')[0]?.output).toEqual(large('made'));
     expect(told).toEqual(['a large output could not be kept beside the log; it goes into it']);
+  });
+
+  it('given a store that fails to read it a few times, then it is asked again; for ever, then whoever wants it fails', async () => {
+    for (const failing of [STORE_FAILURES_MAX - 1, Number.POSITIVE_INFINITY]) {
+      const store = new BlobMemory();
+      const gate = createGate();
+      const first = await open(store);
+      const { runId } = await first.manageWorkflow(holding(() => gate.promise));
+      while (store.blobs.size < 1) await nextTurn();
+      await nextTurn();
+      await first.close({ grace: 0 });
+      store.asked.length = 0;
+      store.before = () => {
+        if (store.asked.length <= failing) throw new Error('the disk is busy');
+      };
+      const clock = new VirtualClock();
+      const second = await open(store, { clock, workflows: [holding(() => Promise.resolve())] });
+      const run = second.getRun(runId);
+      if (failing === Number.POSITIVE_INFINITY) {
+        await expect(run.settled()).rejects.toThrow('the disk is busy');
+        expect(ofType(await logOf(run), 'TaskFailed').map(({ path }) => path)).toEqual(['use']);
+        store.before = () => {};
+        expect((await run.settled()).outputs).toMatchObject({ make: large('made'), free: 'free' });
+      } else {
+        expect((await run.result()).outputs).toMatchObject({ make: large('made'), use: 'made' });
+        expect(store.asked).toHaveLength(STORE_FAILURES_MAX);
+        // Twice as long each time, but for the first: 0 + 40 + 80 + 160 + 320 ms.
+        expect(clock.monotonic()).toBe(600);
+      }
+    }
+  });
+
+  it('given an orchestrator that closes while it waits to ask again, then whoever waits is told at once', async () => {
+    const store = new BlobMemory();
+    const gate = createGate();
+    const define = (wait: () => Promise<void>) =>
+      defineWorkflow('short', {
+        tasks: [task('make', { run: () => large('made') }), task('hold', { run: wait })],
+      });
+    const first = await open(store);
+    const { runId } = await first.manageWorkflow(define(() => gate.promise));
+    while (store.blobs.size < 1) await nextTurn();
+    await nextTurn();
+    await first.close({ grace: 0 });
+    store.asked.length = 0;
+    let closed: Promise<void> | undefined;
+    store.before = () => {
+      if (store.asked.length === 3) closed = second.close({ grace: 0 });
+      throw new Error('the disk is busy');
+    };
+    const clock = new VirtualClock();
+    const second = await open(store, { clock, workflows: [define(() => Promise.resolve())] });
+    await expect(second.getRun(runId).settled()).rejects.toThrow('the disk is busy');
+    await closed;
+    expect(store.asked).toHaveLength(3);
+    expect(clock.pending).toBe(0);
   });
 
   it('given one that is missing or damaged, then whoever wants it fails with the reason, and nobody else', async () => {

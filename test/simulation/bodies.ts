@@ -28,6 +28,9 @@ interface Stage {
   readonly process: SimulatedProcess;
 }
 
+/** So long is what a body adds that is to return something large. */
+const LARGE_CHARS = 1_500;
+
 /** The same definition each time, so that it is made and judged once for all processes and plays. */
 const defined = new WeakMap<WorkflowSpec, readonly AnyWorkflow[]>();
 
@@ -167,9 +170,9 @@ async function takeLock(
 }
 
 /** Ends as it should: returns what it gives, or throws. */
-function conclude(context: Context, { end }: Behaviour, stage: Stage): unknown {
+function conclude(context: Context, { end, isLarge }: Behaviour, stage: Stage): unknown {
   if (end === 'return') {
-    const output = outputOf(context);
+    const output = outputOf(context, isLarge === true);
     noteEnd(context, stage, 'returned', JSON.parse(JSON.stringify(output)));
     return output;
   }
@@ -179,8 +182,9 @@ function conclude(context: Context, { end }: Behaviour, stage: Stage): unknown {
   throw end === 'fatal' ? Object.assign(error, { retryable: false }) : error;
 }
 
-function outputOf({ taskId, attempt, dependencies }: Context): unknown {
-  return { by: taskId, attempt, list: [textSum(JSON.stringify(dependencies))] };
+function outputOf({ taskId, attempt, dependencies }: Context, isLarge: boolean): unknown {
+  const output = { by: taskId, attempt, list: [textSum(JSON.stringify(dependencies))] };
+  return isLarge ? { ...output, text: taskId.padEnd(LARGE_CHARS, '.') } : output;
 }
 
 /** A number that stands for a text (FNV-1a, 32 bits). */

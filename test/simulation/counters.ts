@@ -53,6 +53,12 @@ export const EXPECTED = [
   'a run cancelled to its end',
   'a clock that jumped',
   'a store that answers at once',
+  'a run removed',
+  'a crash around a removal',
+  'a key of a removed run',
+  'an output beside the log',
+  'an output read from beside the log',
+  'an output that could not be kept beside the log',
 ] as const;
 
 export type Counter = (typeof EXPECTED)[number];
@@ -63,8 +69,10 @@ export function count(counts: Counts, scenario: Scenario, rows: readonly Row[]):
   const add = (counter: Counter): void => void counts.set(counter, (counts.get(counter) ?? 0) + 1);
   if (scenario.store.isImmediate) add('a store that answers at once');
   for (const row of rows) {
-    if (row.kind === 'log') countEvent(add, row.event);
-    else if (row.kind === 'fault') countFault(add, row.what);
+    if (row.kind === 'log') {
+      if (row.isLarge) add('an output beside the log');
+      countEvent(add, row.event);
+    } else if (row.kind === 'fault') countFault(add, row.what);
     else countTold(add, scenario, row);
   }
 }
@@ -83,6 +91,8 @@ const FAULTS: readonly (readonly [RegExp, Counter])[] = [
   [/^has lost the store/, 'a takeover'],
   [/^dies closed$/, 'a store closed and opened again'],
   [/^the clock jumps/, 'a clock that jumped'],
+  [/^dies (during|after) removal/, 'a crash around a removal'],
+  [/^blob/, 'an output that could not be kept beside the log'],
 ];
 
 function countFault(add: (counter: Counter) => void, what: string): void {
@@ -147,6 +157,12 @@ function countTold(add: (counter: Counter) => void, scenario: Scenario, row: Row
     case 'checkpoint':
       add('a checkpoint');
       return;
+    case 'removed':
+      add('a run removed');
+      return;
+    case 'blob_read':
+      add('an output read from beside the log');
+      return;
     case 'start':
       for (const value of Object.values(row.dependencies))
         if ((value as { readonly status?: string } | undefined)?.status === 'failed')
@@ -155,6 +171,7 @@ function countTold(add: (counter: Counter) => void, scenario: Scenario, row: Row
     case 'ack':
       if (row.refused === 'RUN_MOVE_REFUSED') add('a move refused');
       if (row.refused === 'RUN_KEY_CONFLICT') add('a key refused');
+      if (row.refused === 'RUN_PRUNED') add('a key of a removed run');
       if (row.what === 'start' && row.refused === undefined && isKnownKey(scenario, row.action))
         add('a key that was known');
   }

@@ -28,6 +28,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'WAIT_ABORTED',
   'RESOURCE_UNSCHEDULABLE',
   'CHECKPOINT_UNSUPPORTED',
+  'RUN_PRUNED',
 ]);
 
 export class Deeds {
@@ -81,6 +82,10 @@ export class Deeds {
         return { answer: (await orchestrator.recoverState()).recovered };
       case 'list':
         return { answer: (await orchestrator.listRuns()).map(({ runId, status }) => [runId, status]) };
+      case 'prune': {
+        const { keepLast, olderThan } = deed;
+        return { answer: { ...(await orchestrator.pruneRuns({ keepLast, olderThan })) } };
+      }
       case 'capacity':
         return { answer: orchestrator.resources.setCapacity(deed.resource, deed.capacity) };
       default:
@@ -112,7 +117,7 @@ export class Deeds {
     number: number,
     deed: Exclude<
       Deed,
-      On<'start' | 'lock' | 'grant' | 'pauseAll' | 'resumeAll' | 'recover' | 'list' | 'capacity'>
+      On<'start' | 'lock' | 'grant' | 'pauseAll' | 'resumeAll' | 'recover' | 'list' | 'capacity' | 'prune'>
     >,
     orchestrator: Orchestrator,
   ): Promise<{ readonly answer: unknown; readonly run?: string }> {

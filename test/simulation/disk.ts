@@ -18,7 +18,7 @@ import type {
   StreamFacts,
   StreamInfo,
 } from '@taskmaster-ai/orchestrator';
-import { isAskedFor, OrchestratorError, toRecord } from '@taskmaster-ai/orchestrator';
+import { isAskedFor, OrchestratorError, Reference, toRecord } from '@taskmaster-ai/orchestrator';
 import type { LogEvent } from './rows.ts';
 import type { World } from './world.ts';
 
@@ -43,19 +43,35 @@ export interface Unsynced {
 
 export const RUN_PREFIX = 'run:';
 
+/** What stands for a large value, as text. */
+const REFERENCE = '$reference';
+
+function written(_key: string, value: unknown): unknown {
+  return Reference.is(value) ? { [REFERENCE]: value.id, bytes: value.bytes } : value;
+}
+
+function revived(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !(REFERENCE in value)) return value;
+  const { [REFERENCE]: id, bytes } = value as { readonly [REFERENCE]: string; readonly bytes: number };
+  return new Reference(id, bytes);
+}
+
 export class Disk {
   readonly #world: World;
   readonly #streams = new Map<string, Stream>();
   readonly #keys = new Map<string, string>();
   readonly #checkpoints = new Map<string, { readonly info: CheckpointInfo; readonly text: string }>();
   readonly #blobs = new Map<string, Uint8Array>();
+  /** Whether values may stand beside logs; looking for those takes time. */
+  readonly #hasReferences: boolean;
   #unsynced: Unsynced[] = [];
   #appends = 0;
   epoch = 0;
   owner: string | undefined;
 
-  constructor(world: World) {
+  constructor(world: World, hasReferences: boolean) {
     this.#world = world;
+    this.#hasReferences = hasReferences;
   }
 
   /** Whether an append may be written; everything of it is looked at before anything is. */
@@ -77,7 +93,7 @@ export class Disk {
 
   /** How a batch, which was checked, is written; its text is taken now. */
   writing(process: number, batch: readonly StreamAppend[]): () => void {
-    const texts = batch.map(({ events }) => events.map((event) => JSON.stringify(event)));
+    const texts = batch.map(({ events }) => events.map((event) => this.#write(event)));
     return () => {
       const append = ++this.#appends;
       for (const [i, { stream, events, versions, uniqueKeys = [], facts }] of batch.entries()) {
@@ -92,7 +108,7 @@ export class Disk {
               kind: 'log',
               process,
               t: this.#world.now,
-              event: JSON.parse(text) as LogEvent,
+              ...this.#seen(stream, text),
               append,
             });
         }
@@ -103,11 +119,11 @@ export class Disk {
   }
 
   savingCheckpoint(process: number, { payload, ...info }: CheckpointRecord): () => void {
-    const text = JSON.stringify(payload);
+    const text = this.#write(payload);
     return () => {
       this.#checkpoints.delete(info.id);
       this.#checkpoints.set(info.id, { info, text });
-      this.#note(process, 'checkpoint', info.stream, info.seq);
+      this.#note(process, 'checkpoint', info.stream, info.seq, info.id);
     };
   }
 
@@ -116,7 +132,7 @@ export class Disk {
       const found = this.#checkpoints.get(id);
       if (found === undefined) return;
       this.#checkpoints.delete(id);
-      this.#note(process, 'checkpoint_removed', found.info.stream, found.info.seq);
+      this.#note(process, 'checkpoint_removed', found.info.stream, found.info.seq, id);
     };
   }
 
@@ -127,6 +143,7 @@ export class Disk {
         for (const [key, bound] of this.#keys) if (bound === stream) this.#keys.delete(key);
         for (const [id, { info }] of this.#checkpoints)
           if (info.stream === stream) this.#checkpoints.delete(id);
+        for (const key of this.#blobs.keys()) if (key.startsWith(`${stream} `)) this.#blobs.delete(key);
         this.#note(process, 'removed', stream, 0);
       }
     };
@@ -137,14 +154,15 @@ export class Disk {
     return () => void this.#blobs.set(`${stream} ${id}`, copy);
   }
 
-  blob(stream: string, id: string): Uint8Array | undefined {
+  blob(process: number, stream: string, id: string): Uint8Array | undefined {
+    this.#note(process, 'blob_read', stream, 0);
     return this.#blobs.get(`${stream} ${id}`)?.slice();
   }
 
   read({ stream, fromSeq, limit }: ReadRequest): readonly EventRecord[] {
     const records = this.#streams.get(stream)?.records ?? [];
     return records.slice(fromSeq - 1, fromSeq - 1 + limit).map(({ type, at, seq, version, text }) => {
-      return { stream, seq, type, at, schemaVersion: version, payload: JSON.parse(text) as unknown };
+      return { stream, seq, type, at, schemaVersion: version, payload: this.#read(text) };
     });
   }
 
@@ -173,7 +191,7 @@ export class Disk {
 
   checkpoint(id: string): CheckpointRecord | undefined {
     const found = this.#checkpoints.get(id);
-    return found === undefined ? undefined : { ...found.info, payload: JSON.parse(found.text) as unknown };
+    return found === undefined ? undefined : { ...found.info, payload: this.#read(found.text) };
   }
 
   checkpointsOf(stream: string): readonly CheckpointInfo[] {
@@ -206,14 +224,40 @@ export class Disk {
     }
   }
 
+  #write(value: unknown): string {
+    return this.#hasReferences ? JSON.stringify(value, written) : JSON.stringify(value);
+  }
+
+  #read(text: string): unknown {
+    return this.#hasReferences ? JSON.parse(text, revived) : JSON.parse(text);
+  }
+
+  /** An event as the world sees it: what it refers to is there, or it is not. */
+  #seen(stream: string, text: string): { readonly event: LogEvent; readonly isLarge?: true } {
+    const event = this.#read(text) as LogEvent;
+    if (!this.#hasReferences || !Reference.is(event.output)) return { event };
+    const bytes = this.#blobs.get(`${stream} ${event.output.id}`);
+    const output = bytes === undefined ? 'not kept' : (JSON.parse(Buffer.from(bytes).toString()) as unknown);
+    return { event: { ...event, output }, isLarge: true };
+  }
+
   #note(
     process: number,
-    kind: 'checkpoint' | 'checkpoint_removed' | 'removed',
+    kind: 'checkpoint' | 'checkpoint_removed' | 'removed' | 'blob_read',
     stream: string,
     seq: number,
+    what?: string,
   ): void {
-    if (stream.startsWith(RUN_PREFIX))
-      this.#world.note({ kind, process, t: this.#world.now, run: stream.slice(RUN_PREFIX.length), seq });
+    if (!stream.startsWith(RUN_PREFIX)) return;
+    const run = stream.slice(RUN_PREFIX.length);
+    this.#world.note({
+      kind,
+      process,
+      t: this.#world.now,
+      run,
+      seq,
+      ...(what === undefined ? undefined : { what }),
+    });
   }
 }
 

@@ -41,6 +41,8 @@ const FEATURES = [
   'skew',
   'deafness',
   'badMonitor',
+  'removals',
+  'largeOutputs',
 ] as const;
 
 type Feature = (typeof FEATURES)[number];
@@ -57,6 +59,8 @@ const RARE: ReadonlyMap<Feature, number> = new Map([
   ['nestedLocks', 0.35],
   ['deafness', 0.25],
   ['badMonitor', 0.15],
+  ['removals', 0.25],
+  ['largeOutputs', 0.12],
 ]);
 
 const LOCKS = ['la', 'lb', 'lc'];
@@ -230,6 +234,7 @@ function drawBehaviour({ chance, has }: Draft, isLikelyGood: boolean): Behaviour
         }
       : undefined),
     ...(isSlow && chance.chance(0.05) ? { changesOutput: true as const } : undefined),
+    ...(has.has('largeOutputs') && chance.chance(0.6) ? { isLarge: true as const } : undefined),
   };
 }
 
@@ -262,14 +267,23 @@ function drawActions(draft: Draft, workflows: readonly WorkflowSpec[]): readonly
     const run = chance.int(0, started - 1);
     const deed = drawDeed(draft, workflows, actions, run);
     if (deed === undefined) continue;
-    const at = chance.int(0, chance.pick([20, 60, 150]));
+    const at = chance.int(0, chance.pick(deed.type === 'prune' ? [150, 300] : [20, 60, 150]));
     actions.push({ at, deed });
     // What a state has to keep while something is on its way is kept seldom by chance.
     if ('run' in deed && draft.has.has('checkpoints') && chance.chance(0.4))
       actions.push({ at: at + chance.int(0, 3), deed: { type: 'save', run } });
     if (deed.type === 'cancel' && chance.chance(0.4)) actions.push({ at: at + chance.int(0, 8), deed });
   }
+  if (has.has('removals')) drawRemoval(chance, actions);
   return actions;
+}
+
+/** Ended runs are removed; then somebody starts one of them again, under its key or without. */
+function drawRemoval(chance: Chance, actions: Action[]): void {
+  const at = chance.int(30, 250);
+  actions.push({ at, deed: drawPrune(chance) });
+  const { deed } = chance.pick(actions.filter((one) => one.deed.type === 'start')) as Action;
+  if (chance.chance(0.7)) actions.push({ at: at + chance.int(0, 60), deed });
 }
 
 function drawDeed(
@@ -298,6 +312,7 @@ function drawDeed(
     choices.push({ type: 'fork', run }, { type: 'retry', run }, { type: 'rerun', run, task });
   if (has.has('moves')) choices.push({ type: 'move', run, version: 2 }, { type: 'move', run, version: 1 });
   if (has.has('priorities')) choices.push({ type: 'setPriority', run, task, priority: chance.int(-5, 9) });
+  if (has.has('removals')) choices.push(drawPrune(chance));
   if (has.has('hostHolds'))
     choices.push({ type: 'lock', lock: { name: chance.pick([...LOCKS, 'na']), mode: 'exclusive' }, holdMs });
   if (has.has('resources'))
@@ -306,6 +321,11 @@ function drawDeed(
       { type: 'capacity', resource, capacity: chance.int(2, 5) },
     );
   return chance.pick(choices);
+}
+
+function drawPrune(chance: Chance): Deed {
+  const olderThan = chance.chance(0.3) ? { olderThan: chance.int(1, 50) } : undefined;
+  return { type: 'prune', keepLast: chance.pick([0, 0, 1]), ...olderThan };
 }
 
 function drawFaults({ chance, has }: Draft): readonly Fault[] {
@@ -327,6 +347,14 @@ function drawFaults({ chance, has }: Draft): readonly Fault[] {
       checkpoint: chance.int(1, 3),
       when: chance.pick(['during', 'after']),
     });
+  if (has.has('removals') && chance.chance(0.4))
+    faults.push({
+      type: 'crash_removing',
+      removal: chance.int(1, 3),
+      when: chance.pick(['during', 'after']),
+    });
+  if (has.has('largeOutputs') && chance.chance(0.3))
+    faults.push({ type: 'blob_fails', blob: chance.int(1, 5) });
   if (has.has('storeFaults')) for (let i = chance.int(1, 2); i > 0; i--) faults.push(drawStoreFault(chance));
   if (has.has('takeovers')) faults.push({ type: 'takeover', at: chance.int(1, 80), ms: chance.int(1, 30) });
   if (has.has('reopens'))

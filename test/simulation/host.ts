@@ -9,13 +9,16 @@
  */
 
 import type { AnyWorkflow, EventStore, Run, RunEvent } from '@taskmaster-ai/orchestrator';
-import { Orchestrator, OrchestratorError } from '@taskmaster-ai/orchestrator';
+import { Orchestrator, OrchestratorError, Reference } from '@taskmaster-ai/orchestrator';
 import { handlersOf, workflowsOf } from './bodies.ts';
 import { Deeds } from './deeds.ts';
 import type { LogEvent, OverRow, StateRow } from './rows.ts';
 import type { Scenario } from './scenario.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
+
+/** What is larger is kept beside the log: as little as may be. */
+const INLINE_BYTES = 1_024;
 
 /** What all processes of a play know. */
 export interface Common {
@@ -161,7 +164,17 @@ export class Host {
   async #tellState(orchestrator: Orchestrator, runId: string, at?: number): Promise<number> {
     const { world } = this.common;
     const state = await orchestrator.persistence.loadState(runId, { seq: at });
-    const { seq, status, tasks, finishedAt, cancelReason } = state;
+    const { seq, status, finishedAt, cancelReason } = state;
+    const tasks: StateRow['tasks'][number][] = [];
+    for (const { path, status: taskStatus, attempt, output } of state.tasks) {
+      const value = Reference.is(output) ? await orchestrator.persistence.loadOutput(runId, output) : output;
+      tasks.push({
+        path,
+        status: taskStatus,
+        attempt,
+        ...(value === undefined ? undefined : { output: value }),
+      });
+    }
     const row: StateRow = {
       kind: 'state',
       process: this.process.number,
@@ -171,9 +184,7 @@ export class Host {
       status,
       finishedAt,
       isCancelled: cancelReason !== undefined,
-      tasks: tasks.map(({ path, status: taskStatus, attempt, output }) => {
-        return { path, status: taskStatus, attempt, ...(output === undefined ? undefined : { output }) };
-      }),
+      tasks,
     };
     world.note(row);
     return seq;
@@ -201,6 +212,7 @@ export class Host {
       cancelGrace: options.cancelGrace,
       maxRestarts: options.maxRestarts,
       retainRuns: options.retainRuns,
+      inlineLimit: INLINE_BYTES,
       resources: options.resources,
       agents: Object.fromEntries(
         Object.entries(options.agents).map(([name, concurrency]) => [name, { concurrency }]),

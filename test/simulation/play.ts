@@ -45,12 +45,18 @@ export async function play(scenario: Scenario): Promise<Played> {
   return { rows: world.rows };
 }
 
+/** Whether a body returns what does not fit into the log. */
+function hasLarge({ workflows }: Scenario): boolean {
+  const tasks = workflows.flatMap(({ versions }) => versions.flat());
+  return tasks.some(({ behaviours }) => behaviours.some(({ isLarge }) => isLarge === true));
+}
+
 class Play {
   readonly common: Common;
   readonly #scenario: Scenario;
   readonly #world: World;
   readonly #disk: Disk;
-  readonly #counts = { appends: 0, reads: 0, checkpoints: 0 };
+  readonly #counts = { appends: 0, reads: 0, checkpoints: 0, removals: 0, blobs: 0 };
   readonly #begun = new Set<number>();
   #waiting: number[] = [];
   #host: Host | undefined;
@@ -69,7 +75,7 @@ class Play {
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     this.#world = new World(scenario.seed);
-    this.#disk = new Disk(this.#world);
+    this.#disk = new Disk(this.#world, hasLarge(scenario));
     this.common = {
       world: this.#world,
       scenario,

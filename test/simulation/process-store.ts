@@ -27,6 +27,8 @@ export interface StoreCounts {
   appends: number;
   reads: number;
   checkpoints: number;
+  removals: number;
+  blobs: number;
 }
 
 /** What a store is made of. */
@@ -66,13 +68,11 @@ export function processStore(parts: ProcessStoreParts): EventStore {
     read: (request: ReadRequest) => store.read('read', () => disk.read(request)),
     list: (request: ListRequest) => store.read('list', () => disk.list(request)),
     findKey: (key) => store.read('findKey', () => disk.findKey(key)),
-    remove: (streams, epoch) =>
-      store.fenced(epoch ?? disk.epoch, streams[0] ?? '', () => disk.removing(process.number, streams)),
+    remove: (streams, epoch) => store.remove(streams, epoch ?? disk.epoch),
     claim: (owner) => store.claim(owner),
     release: (owner) => store.release(owner),
-    saveBlob: ({ stream, id, bytes }: BlobRecord, epoch) =>
-      store.fenced(epoch, stream, () => disk.savingBlob(stream, id, bytes)),
-    loadBlob: (stream, id) => store.read('loadBlob', () => disk.blob(stream, id)),
+    saveBlob: (blob: BlobRecord, epoch) => store.saveBlob(blob, epoch),
+    loadBlob: (stream, id) => store.read('loadBlob', () => disk.blob(process.number, stream, id)),
   };
   if (!hasCheckpoints) return base;
   return {
@@ -149,6 +149,30 @@ class ProcessStore {
     const when = crash?.type === 'crash_saving' ? crash.when : undefined;
     const apply = disk.savingCheckpoint(process.number, checkpoint);
     return this.#carryOut(apply, when, `checkpoint ${number}`, 0, undefined);
+  }
+
+  remove(streams: readonly string[], epoch: number): void | Promise<void> {
+    const { disk, process, counts } = this.#parts;
+    // Who removes nothing asks whether the store is still his own.
+    if (epoch !== disk.epoch || streams.length === 0)
+      return this.fenced(epoch, streams[0] ?? '', () => () => {});
+    if (!this.#isCalled()) return never();
+    const number = ++counts.removals;
+    const crash = this.#parts
+      .faults()
+      .find((fault) => fault.type === 'crash_removing' && fault.removal === number);
+    const when = crash?.type === 'crash_removing' ? crash.when : undefined;
+    return this.#carryOut(disk.removing(process.number, streams), when, `removal ${number}`, 0, undefined);
+  }
+
+  saveBlob({ stream, id, bytes }: BlobRecord, epoch: number): void | Promise<void> {
+    const { disk, counts } = this.#parts;
+    const number = ++counts.blobs;
+    const fails = this.#parts.faults().some((fault) => fault.type === 'blob_fails' && fault.blob === number);
+    if (!fails) return this.fenced(epoch, stream, () => disk.savingBlob(stream, id, bytes));
+    if (!this.#isCalled()) return never();
+    this.#noteFault(`blob ${number} is not kept`);
+    return this.#fail(`blob ${number}`);
   }
 
   claim(owner: string): number | Promise<number> {

@@ -34,6 +34,8 @@ export interface LogRow extends Of<'log'> {
   readonly event: LogEvent;
   /** The same for all events of one append. */
   readonly append: number;
+  /** Its output stands beside the log. */
+  readonly isLarge?: true;
 }
 
 /** A body began. */
@@ -120,9 +122,11 @@ export interface OpenRow extends Of<'open'> {
   readonly recovered: readonly string[];
 }
 
-export interface StoreRow extends Of<'checkpoint' | 'checkpoint_removed' | 'removed' | 'conflict'> {
+export interface StoreRow
+  extends Of<'checkpoint' | 'checkpoint_removed' | 'removed' | 'conflict' | 'blob_read'> {
   readonly run: string;
   readonly seq: number;
+  /** Of a checkpoint its id, of a conflict what does not fit. */
   readonly what?: string;
 }
 

@@ -20,6 +20,8 @@ export interface Behaviour {
   readonly lockTimeout?: number;
   /** Changes what it has returned a moment later. */
   readonly changesOutput?: true;
+  /** What it returns is too large for the log. */
+  readonly isLarge?: true;
 }
 
 export interface LockSpec {
@@ -80,6 +82,7 @@ export type Deed =
   | { readonly type: 'lock'; readonly lock: LockSpec; readonly holdMs: number; readonly timeout?: number }
   | { readonly type: 'grant'; readonly resource: string; readonly amount: number; readonly holdMs: number }
   | { readonly type: 'pauseAll' | 'resumeAll' | 'recover' | 'list' }
+  | { readonly type: 'prune'; readonly keepLast: number; readonly olderThan?: number }
   | { readonly type: 'capacity'; readonly resource: string; readonly capacity: number };
 
 export interface Action {
@@ -96,6 +99,8 @@ export type Fault =
   | { readonly type: 'crash_opening'; readonly process: number; readonly call: number }
   /** It dies while a checkpoint may be written or not. */
   | { readonly type: 'crash_saving'; readonly checkpoint: number; readonly when: 'during' | 'after' }
+  /** It dies while runs may be removed or not. */
+  | { readonly type: 'crash_removing'; readonly removal: number; readonly when: 'during' | 'after' }
   /** An append fails: nothing was written, all was, or nobody will ever know and nothing is taken any more. */
   | {
       readonly type: 'append_fails';
@@ -105,6 +110,8 @@ export type Fault =
     }
   | { readonly type: 'slow'; readonly append: number; readonly ms: number }
   | { readonly type: 'read_fails'; readonly read: number }
+  /** What was to be kept beside the log is not. */
+  | { readonly type: 'blob_fails'; readonly blob: number }
   /** The process stands still; another one takes the store; it goes on and does not know. */
   | { readonly type: 'takeover'; readonly at: number; readonly ms: number }
   /** Closed in good order and opened again. */

@@ -1,20 +1,24 @@
 /**
  * Keeps large outputs out of the log: they are written beside it, and read again for the tasks and hosts that want them.
  *
- * Owns: a cache of large values, bounded in bytes. Who may call it: the attempt manager, the instruction runner, the
- * facade.
+ * Owns: a cache of large values, bounded in bytes, and the waits for a store that fails. Who may call it: the attempt
+ * manager, the instruction runner, the facade.
  *
  * LO1  What stands for a value is handed in only once the value is durable.
  * LO2  A value that could not be kept beside the log goes into the log: the work of a task is not lost to that.
  * LO3  Virtual time does not pass while the store is asked.
  * LO4  With a store that keeps no blobs it costs a task nothing.
+ * LO5  A store that fails is asked again, a few times; what is damaged is not. Closing ends the waits in between.
  */
 import { Reference } from '../../base/reference.ts';
 import type { ScopeState } from '../../machine/state.ts';
+import { OrchestratorError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Blobs } from '../persistence/blobs.ts';
+import type { Timer, Timers } from '../scheduling/timers.ts';
 import type { LiveRun } from './live-run.ts';
+import { STORE_FAILURES_MAX, waitAfter } from './store-failures.ts';
 import { sizeOfTaken, takeBack } from './taken-values.ts';
 
 /** Large values by the ids of their references. */
@@ -24,6 +28,7 @@ export type LargeValues = ReadonlyMap<string, unknown>;
 export interface LargeOutputsParts {
   readonly blobs: Blobs;
   readonly clock: Pick<Clock, 'hold'>;
+  readonly timers: Timers;
   readonly logger: Logger;
   /** What is larger than so many bytes, by the estimate of the guard, is kept beside the log. */
   readonly inlineLimit: number;
@@ -38,6 +43,9 @@ export class LargeOutputs {
   /** By id, the one that was used last at the end. */
   readonly #cache = new Map<string, { readonly value: unknown; readonly bytes: number }>();
   #cached = 0;
+  /** Those who wait before they ask the store again. */
+  readonly #waits = new Map<() => void, Timer>();
+  #isClosed = false;
 
   constructor(parts: LargeOutputsParts) {
     this.#parts = parts;
@@ -116,19 +124,48 @@ export class LargeOutputs {
     missing: readonly Reference[],
     values: Map<string, unknown>,
   ): Promise<LargeValues> {
-    const letGo = this.#parts.clock.hold();
-    try {
-      // One after the other: each may be as large as a value can be.
-      for (const reference of missing) {
-        if (values.has(reference.id)) continue;
-        const loaded = await this.#parts.blobs.load(runId, reference);
-        const value = takeBack(loaded, `large output ${reference.id} `);
-        this.#remember(reference, value);
-        values.set(reference.id, value);
+    // One after the other: each may be as large as a value can be.
+    for (const reference of missing) {
+      if (values.has(reference.id)) continue;
+      const value = takeBack(await this.#read(runId, reference), `large output ${reference.id} `);
+      this.#remember(reference, value);
+      values.set(reference.id, value);
+    }
+    return values;
+  }
+
+  async #read(runId: string, reference: Reference): Promise<unknown> {
+    const { blobs, clock } = this.#parts;
+    for (let failures = 1; ; failures++) {
+      const letGo = clock.hold();
+      try {
+        return await blobs.load(runId, reference);
+      } catch (error) {
+        const isFinal = OrchestratorError.is(error, 'STORE_CORRUPT') || failures >= STORE_FAILURES_MAX;
+        if (isFinal || this.#isClosed) throw error;
+      } finally {
+        letGo();
       }
-      return values;
-    } finally {
-      letGo();
+      await this.#wait(waitAfter(failures));
+    }
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const go = (): void => {
+        this.#waits.delete(go);
+        resolve();
+      };
+      this.#waits.set(go, this.#parts.timers.set(ms, go));
+    });
+  }
+
+  /** Nobody waits any more for a store that fails. */
+  close(): void {
+    this.#isClosed = true;
+    for (const [go, timer] of this.#waits) {
+      this.#parts.timers.stop(timer);
+      go();
     }
   }
 

@@ -35,11 +35,8 @@ import type { Envelope, LiveRun, LostAppend } from './live-run.ts';
 import { cutOffIn, deadLetter, isTooMany, restartOf } from './restarts.ts';
 import type { RunLoop } from './run-loop.ts';
 import { moveTicket, placeNow } from './run-move.ts';
+import { STORE_FAILURES_MAX, waitAfter } from './store-failures.ts';
 import { takeBack } from './taken-values.ts';
-
-/** Appends and reads in a row that may fail before a run is given up on. */
-export const STORE_FAILURES_MAX = 6;
-const FIRST_WAIT_MS = 10;
 
 /** What a reloader is made of. */
 export interface ReloaderParts {
@@ -147,9 +144,7 @@ export class Reloader {
       this.#giveUp(run, pending.kept, unavailable(run, error));
       return;
     }
-    // The first time at once; then the store is given longer and longer to recover.
-    const waitMs = run.failedAppends === 1 ? 0 : FIRST_WAIT_MS * 2 ** run.failedAppends;
-    this.#parts.timers.set(waitMs, () => {
+    this.#parts.timers.set(waitAfter(run.failedAppends), () => {
       this.#reload(run, pending).catch((again: unknown) => {
         if (run.lost === undefined) this.#again(run, pending, again);
       });

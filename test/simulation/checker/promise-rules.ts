@@ -27,6 +27,11 @@ export class PromiseRules {
   /** The last event that a process has told its monitors of, by run. */
   readonly #told = new Map<string, number>();
   readonly #byKey = new Map<string, string>();
+  /** Checkpoints that somebody has asked for, by run. */
+  readonly #checkpoints = new Map<string, Set<string>>();
+  readonly #removed = new Set<string>();
+  /** Runs whose state was looked at when all had ended. */
+  readonly #listed = new Set<string>();
 
   constructor(scenario: Scenario, judge: Judge, ledger: Ledger, runs: ReadonlyMap<string, RunModel>) {
     this.#scenario = scenario;
@@ -56,11 +61,13 @@ export class PromiseRules {
         this.#stateOf(row);
         return;
       case 'checkpoint':
+      case 'checkpoint_removed':
       case 'removed':
       case 'conflict':
         this.#store(row);
         return;
       case 'idle':
+        this.#allThere();
         this.#must(row.left.length === 0, 'I29', `after all has ended: ${row.left.join(', ')}`);
         return;
       case 'closed':
@@ -77,6 +84,12 @@ export class PromiseRules {
     const other = this.#byKey.get(key);
     this.#must(other === undefined, 'A30', `${runId} was started under the key of ${other}`);
     this.#byKey.set(key, runId);
+  }
+
+  #checkpointsOf(run: string): Set<string> {
+    const known = this.#checkpoints.get(run) ?? new Set();
+    this.#checkpoints.set(run, known);
+    return known;
   }
 
   #must(isTrue: boolean, invariant: string, message: string): void {
@@ -176,6 +189,7 @@ export class PromiseRules {
   }
 
   #stateOf({ run, seq, status, tasks, finishedAt, isCancelled }: StateRow): void {
+    this.#listed.add(run);
     const model = this.#runs.get(run);
     const [first, ...events] = model?.events.slice(0, seq) ?? [];
     const then = first === undefined ? undefined : beginRun(this.#scenario, first);
@@ -208,16 +222,35 @@ export class PromiseRules {
     }
   }
 
-  #store({ kind, process, run, seq, what }: StoreRow): void {
+  /** What was not removed is still listed, and what was removed is not. */
+  #allThere(): void {
+    for (const run of this.#runs.keys()) {
+      const isListed = this.#listed.has(run);
+      if (this.#removed.has(run)) this.#must(!isListed, 'I21', `${run} is removed, and listed all the same`);
+      else this.#must(isListed, 'I8', `${run} was not removed, and is not listed`);
+    }
+  }
+
+  #store({ kind, process, run, seq, what = '' }: StoreRow): void {
     const model = this.#runs.get(run);
+    if (kind === 'checkpoint' && what !== `${run}/latest`) this.#checkpointsOf(run).add(what);
+    if (kind === 'checkpoint_removed') this.#checkpointsOf(run).delete(what);
     if (kind === 'checkpoint')
       this.#must(
         model !== undefined && seq <= model.seq,
         'I15',
         `${run}: a checkpoint of event ${seq} before it is durable (${model?.seq})`,
       );
-    if (kind === 'removed')
+    if (kind === 'removed') {
+      this.#removed.add(run);
       this.#must(model?.end !== undefined, 'I21', `${run} is removed before it has ended`);
+      const wanted = [...this.#checkpointsOf(run)].join(', ');
+      this.#must(
+        wanted === '',
+        'I21',
+        `${run} is removed with the checkpoints that somebody asked for: ${wanted}`,
+      );
+    }
     if (kind === 'conflict' && what !== 'key')
       this.#must(
         this.#ledger.isFenced(process),
