@@ -294,8 +294,12 @@ class Play {
   async #lookAround(): Promise<void> {
     const host = this.#host as Host;
     let isDone = false;
-    const around = host.lookAround().then(() => {
+    const end = (): void => {
       isDone = true;
+    };
+    const around = host.lookAround().then(end, (error: unknown) => {
+      host.wrong('I13', `what is over cannot be looked at: ${String(error)}`);
+      end();
     });
     await this.#world.run(this.#world.now + LIVENESS_MS, () => isDone);
     if (!isDone) host.wrong('LIVENESS', 'what is over cannot be looked at and closed');
