@@ -110,7 +110,11 @@ export class Checkpoints {
     this.#access.checkOpen();
     const { runId, seq } = state;
     const [last] = await this.#access.readPage(runId, seq, 1);
-    if (last === undefined) throw notInLog(id, runId, seq);
+    if (last === undefined) {
+      // Another owner may have removed the run: then that is what has to be said.
+      await this.#access.store.remove([], this.#access.epoch());
+      throw notInLog(id, runId, seq);
+    }
     const payload: CheckpointPayload = { state, last: { type: last.type, at: last.at } };
     // The store may have been given back while the record was read.
     this.#access.checkOpen();
