@@ -5,6 +5,7 @@ const doors = [
   'index', //
   'testing',
   'managers',
+  'encryption',
   'file',
   'file-logger',
   'sqlite',

@@ -223,6 +223,22 @@ export const ERROR_CODES = {
     'A part of a store that was acknowledged is damaged or missing.',
     'Restore the store from a copy; the files were left untouched.',
   ),
+  KEY_REQUIRED: entry(
+    'A store is encrypted, and was opened without keys.',
+    'Put `encryptedStore` with its keys around it; nothing was changed.',
+  ),
+  KEY_UNKNOWN: entry(
+    'Something was encrypted by a key that was not given.',
+    'Give that key as well: it is needed as long as anything that was encrypted by it.',
+  ),
+  KEY_WRONG: entry(
+    'Another key was used under the same id before.',
+    'Give the key that the id has had from the beginning; a new key needs a new id.',
+  ),
+  PLAIN_REFUSED: entry(
+    'Something in an encrypted store is not encrypted.',
+    "Find out who wrote it; a store that was begun without encryption needs `plain: 'read'`.",
+  ),
   STORE_FULL: entry(
     'The disk of a store is full.',
     'Make room, then close the orchestrator and open it again; nothing acknowledged is lost.',

@@ -1,5 +1,7 @@
 import type { RunCreated } from '../machine/events.ts';
 import { upcast } from '../machine/replay.ts';
+import { UNFINISHED } from '../managers/persistence/run-facts.ts';
+import { RUN_STREAM_PREFIX } from '../managers/persistence/stream-names.ts';
 import { LiveRun } from '../managers/workflows/live-run.ts';
 import { OrchestratorError } from '../model/errors.ts';
 import type { Composition } from './compose.ts';
@@ -44,6 +46,8 @@ interface Head {
   readonly created: RunCreated;
 }
 
+/** Runs that are listed together. */
+const PAGE = 1_024;
 const FORGET = (): void => {};
 const underWay = new WeakMap<Composition, Promise<RecoveredState>>();
 
@@ -65,7 +69,7 @@ export function recoverRuns(parts: Composition): Promise<RecoveredState> {
 async function recoverAll(parts: Composition): Promise<RecoveredState> {
   const report: Report = { recovered: [], left: [], lost: [] };
   const heads: Head[] = [];
-  for (const runId of await parts.persistence.unfinishedRuns()) {
+  for (const runId of await unfinishedRuns(parts)) {
     if (isLive(parts, runId)) continue;
     const head = await readHead(parts, runId, report);
     if (head !== undefined) heads.push(head);
@@ -74,6 +78,17 @@ async function recoverAll(parts: Composition): Promise<RecoveredState> {
   heads.sort((a, b) => startOf(a) - startOf(b));
   for (const head of heads) await recoverRun(parts, head, report);
   return report;
+}
+
+/** The ids of the runs in the store that have not ended. */
+async function unfinishedRuns({ persistence }: Composition): Promise<readonly string[]> {
+  const runIds: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = await persistence.listRuns({ statuses: UNFINISHED, limit: PAGE, after });
+    for (const { stream } of page) runIds.push(stream.slice(RUN_STREAM_PREFIX.length));
+    if (page.length < PAGE) return runIds;
+    after = page.at(-1)?.stream;
+  }
 }
 
 /** How many events the log of a fork begins with. */

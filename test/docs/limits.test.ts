@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FIND_KEY_MS_MAX, KEY_ID_BYTES_MAX } from '../../src/adapters/encryption/key-ring.ts';
 import { FRAME_BYTES_MAX } from '../../src/adapters/worker-threads/frames.ts';
 import { ASKS_MAX } from '../../src/adapters/worker-threads/host-services.ts';
 import { LOG_LINES_MAX } from '../../src/adapters/worker-threads/thread/thread-log.ts';
@@ -94,6 +95,8 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   },
   'trace of an attempt': { TRACE_ENTRIES_MAX, TRACE_CHARACTERS_MAX },
   'failed appends or reads in a row before a run is given up on': { STORE_FAILURES_MAX },
+  'id of a key of an encrypted store': { KEY_ID_BYTES_MAX },
+  'time to find a key of an encrypted store': { FIND_KEY_MS_MAX },
 };
 
 /** Other numbers that end so: what is beyond them is left out or clipped, or the table tells them in another unit. */

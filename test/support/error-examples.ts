@@ -1,4 +1,5 @@
 /** One way to each error that can be met from outside, with the same ids every time: docs/errors.md quotes them. */
+import { createHash } from 'node:crypto';
 import {
   type Clock,
   defineWorkflow,
@@ -14,6 +15,7 @@ import {
   type WorkerHandlersOptions,
   workerHandlers,
 } from '@taskmaster-ai/orchestrator';
+import { encryptedStore } from '@taskmaster-ai/orchestrator/encryption';
 import { fileStore } from '@taskmaster-ai/orchestrator/file';
 import { WorkflowManager } from '@taskmaster-ai/orchestrator/managers';
 import { ScriptedStore, VirtualClock } from '@taskmaster-ai/orchestrator/testing';
@@ -43,6 +45,21 @@ async function causeOf(
   const { cause } = await rejection(run.result());
   if (!OrchestratorError.is(cause)) throw new Error('the cause is no error of ours', { cause });
   return cause;
+}
+
+const KEYS = { k1: createHash('sha256').update('1').digest(), k2: createHash('sha256').update('2').digest() };
+
+/** A store in which a run goes on, encrypted or not; whoever wrote it is gone. */
+async function written(keys?: Record<string, Uint8Array>, current = ''): Promise<EventStore> {
+  const store = new DurableMemory();
+  const orchestrator = await Orchestrator.open({
+    clock: new VirtualClock(),
+    store: keys === undefined ? store : encryptedStore(store, { current, keys }),
+    idSource: { nextRunId: () => 'run-1' },
+  });
+  await orchestrator.manageWorkflow(defineWorkflow('napping', { tasks: [nap] }));
+  await orchestrator.close({ grace: 0 });
+  return store;
 }
 
 /** Where an example finds handlers that do what no handler must do. */
@@ -394,6 +411,22 @@ export const ERROR_EXAMPLES: Partial<Record<ErrorCode, Example>> = {
       await damage(folder, /\.log$/, (bytes) => bytes.fill(0, 400, 410));
       return rejection(fileStore(folder).claim('me'));
     }),
+  KEY_REQUIRED: async (stage) => rejection(stage.open({ store: await written({ k1: KEYS.k1 }, 'k1') })),
+  KEY_UNKNOWN: async (stage) => {
+    const store = encryptedStore(await written({ k1: KEYS.k1 }, 'k1'), {
+      current: 'k2',
+      keys: { k2: KEYS.k2 },
+    });
+    return rejection(stage.open({ store }));
+  },
+  KEY_WRONG: async (stage) => {
+    const store = await written({ k1: KEYS.k1 }, 'k1');
+    return rejection(stage.open({ store: encryptedStore(store, { current: 'k1', keys: { k1: KEYS.k2 } }) }));
+  },
+  PLAIN_REFUSED: async (stage) => {
+    const store = await written();
+    return rejection(stage.open({ store: encryptedStore(store, { current: 'k1', keys: { k1: KEYS.k1 } }) }));
+  },
   STORE_FULL: () =>
     inFolder(async (folder) => {
       let isFull = false;

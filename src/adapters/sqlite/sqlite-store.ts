@@ -23,7 +23,8 @@ import type {
   StreamInfo,
 } from '../../ports/event-store.ts';
 
-import { decodeCheckpoint, decodeRecord, encodePayload } from './payload.ts';
+import { encodePayload } from '../encode-payload.ts';
+import { decodeCheckpoint, decodeRecord } from './payload.ts';
 import type { Desk, Method, Requests, TextAppend, TextEvent } from './requests.ts';
 import { poisoned } from './sqlite-errors.ts';
 

@@ -30,7 +30,7 @@ import { checkGiven } from './check-given.ts';
 import { type Checkpoint, Checkpoints } from './checkpoints.ts';
 import type { PersistenceContext, StoreAccess } from './persistence-context.ts';
 import { RemovalGate } from './removal-gate.ts';
-import { factsOfLog, UNFINISHED } from './run-facts.ts';
+import { factsOfLog } from './run-facts.ts';
 import { type Folded, type FoldOptions, RunHistory } from './run-history.ts';
 import {
   type CheckpointOptions,
@@ -40,6 +40,7 @@ import {
   RunStates,
 } from './run-states.ts';
 import type { SavedRun } from './saved-run.ts';
+import { claimReadable, readable } from './sealed-records.ts';
 import { RUN_STREAM_PREFIX, streamOf } from './stream-names.ts';
 
 export { RUN_STREAM_PREFIX, streamOf };
@@ -120,10 +121,10 @@ export class PersistenceManager {
   /**
    * Becomes the only writer of the store.
    * @returns the epoch, greater than that of every owner before
-   * @throws OrchestratorError `STORE_OWNED`
+   * @throws OrchestratorError `STORE_OWNED`, `KEY_REQUIRED`
    */
   async open(): Promise<number> {
-    this.#epoch = await this.#store.claim(this.#owner);
+    this.#epoch = await claimReadable(this.#store, this.#owner);
     return this.#epoch;
   }
 
@@ -264,7 +265,8 @@ export class PersistenceManager {
   async readStream(stream: string, fromSeq = 1): Promise<readonly EventRecord[]> {
     const records: EventRecord[] = [];
     for (;;) {
-      const page = await this.#store.read({ stream, fromSeq: fromSeq + records.length, limit: READ_PAGE });
+      const from = fromSeq + records.length;
+      const page = await readable(this.#store.read({ stream, fromSeq: from, limit: READ_PAGE }));
       records.push(...page);
       if (page.length < READ_PAGE) return records;
     }
@@ -281,8 +283,8 @@ export class PersistenceManager {
 
   /** @internal What `appendTo` appends. */
   firstOf(stream: string, events: readonly LoggedEvent[], versions: SchemaVersions): StreamAppend {
-    const expectedSeq = (events[0] as LoggedEvent).seq - 1;
-    return { stream, expectedSeq, epoch: this.#epoch, events, versions };
+    const [first] = events as [LoggedEvent];
+    return { stream, expectedSeq: first.seq - 1, epoch: this.#epoch, events, versions };
   }
 
   /** @internal The records of a run from `fromSeq` on, at most one page. */
@@ -291,7 +293,7 @@ export class PersistenceManager {
     fromSeq: number,
     limit = READ_PAGE,
   ): readonly EventRecord[] | Promise<readonly EventRecord[]> {
-    return this.#store.read({ stream: RUN_STREAM_PREFIX + runId, fromSeq, limit });
+    return readable(this.#store.read({ stream: RUN_STREAM_PREFIX + runId, fromSeq, limit }));
   }
 
   /** @internal All records of a run. */
@@ -299,21 +301,10 @@ export class PersistenceManager {
     return this.readStream(streamOf(runId));
   }
 
-  /** @internal The ids of the runs in the store that have not ended. */
-  async unfinishedRuns(): Promise<readonly string[]> {
-    const runIds: string[] = [];
-    for (let after: string | undefined; ; ) {
-      const page = await this.listRuns({ statuses: UNFINISHED, limit: READ_PAGE, after });
-      for (const { stream } of page) runIds.push(stream.slice(RUN_STREAM_PREFIX.length));
-      if (page.length < READ_PAGE) return runIds;
-      after = page[page.length - 1]?.stream;
-    }
-  }
-
   /** @internal Streams of runs; `after` is one too. */
-  async listRuns(asked: Omit<ListRequest, 'prefix'> = { limit: READ_PAGE }): Promise<readonly StreamInfo[]> {
-    return this.#store.list({ prefix: RUN_STREAM_PREFIX, ...asked });
-  }
+  listRuns = async (
+    asked: Omit<ListRequest, 'prefix'> = { limit: READ_PAGE },
+  ): Promise<readonly StreamInfo[]> => this.#store.list({ prefix: RUN_STREAM_PREFIX, ...asked });
 
   /** @internal The run that was started under a key, if one was. */
   async findKey(key: string): Promise<string | undefined> {

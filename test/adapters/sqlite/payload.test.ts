@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeCheckpoint, decodeRecord, encodePayload } from '../../../src/adapters/sqlite/payload.ts';
+import { encodePayload } from '../../../src/adapters/encode-payload.ts';
+import { decodeCheckpoint, decodeRecord } from '../../../src/adapters/sqlite/payload.ts';
 import { CodecRefusal } from '../../../src/base/codec.ts';
 import { refusal } from '../../support/errors.ts';
 import { expectRefused } from '../../support/refusals.ts';

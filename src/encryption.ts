@@ -1,0 +1,6 @@
+export { encryptedStore } from './adapters/encryption/encrypted-store.ts';
+export type {
+  EncryptionKey,
+  EncryptionOptions,
+  FindEncryptionKey,
+} from './adapters/encryption/key-ring.ts';
