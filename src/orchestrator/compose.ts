@@ -131,6 +131,7 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
       clock,
       timers,
       logger,
+      unremoved: (work) => persistence.gate.read(work),
       inlineLimit: options.inlineLimit,
     }),
     idSource: options.idSource ?? new RandomIds(),

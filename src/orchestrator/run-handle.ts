@@ -89,8 +89,8 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
   /**
    * Waits for the end of the run, however it ends.
    * @throws OrchestratorError `SELF_WAIT` from inside one of its own handlers; `RUN_RELEASED`; of a run with outputs that
-   *   are kept beside the log `STORE_CORRUPT` when one is missing or damaged, and what a store throws that fails again and
-   *   again: then it can be asked once more
+   *   are kept beside the log `STORE_CORRUPT` when one is missing or damaged, `RUN_NOT_FOUND` when the run was removed, and
+   *   what a store throws that fails again and again: then it can be asked once more
    */
   settled(): Promise<SettledRun<Outputs>> {
     return new Promise((resolve, reject) => this.#whenOver(reject, resolve));

@@ -229,6 +229,43 @@ describe('a large output', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('given a run that is removed while its result is read, then it is removed after that; read later, it is not found', async () => {
+    const store = new BlobMemory();
+    const gate = createGate();
+    const define = (wait: () => Promise<void>) =>
+      defineWorkflow('short', {
+        tasks: [task('make', { run: () => large('made') }), task('hold', { run: wait })],
+      });
+    const first = await open(store);
+    const { runId } = await first.manageWorkflow(define(() => gate.promise));
+    while (store.blobs.size < 1) await nextTurn();
+    await nextTurn();
+    await first.close({ grace: 0 });
+    const reading = createGate();
+    store.before = () => reading.promise;
+    store.asked.length = 0;
+    const going = createGate();
+    const second = await open(store, { workflows: [define(() => going.promise)], retainRuns: 0 });
+    const settledRun = second.getRun(runId).settled();
+    going.open();
+    while (store.asked.length === 0) await nextTurn();
+    let isPruned = false;
+    const pruned = second.pruneRuns({ keepLast: 0 });
+    void pruned.then(() => {
+      isPruned = true;
+    });
+    for (let i = 0; i < 10; i++) await nextTurn();
+    expect(isPruned).toBe(false);
+    reading.open();
+    expect((await settledRun).outputs).toMatchObject({ make: large('made') });
+    expect(await pruned).toMatchObject({ removed: 1 });
+    store.blobs.clear();
+    const reference = new Reference('0'.repeat(64), 1);
+    await expect(second.persistence.loadOutput(runId, reference)).rejects.toMatchObject({
+      code: 'RUN_NOT_FOUND',
+    });
+  });
+
   it('given one that is missing or damaged, then whoever wants it fails with the reason, and nobody else', async () => {
     for (const harm of ['missing', 'damaged'] as const) {
       const store = new BlobMemory();

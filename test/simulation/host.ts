@@ -113,6 +113,8 @@ export class Host {
         if (!this.process.isAlive) return;
         // A run that was released has nothing to tell any more.
         if (OrchestratorError.is(error, 'RUN_RELEASED')) return;
+        // Nor has one that the new owner of the store has removed.
+        if (this.process.isFenced && OrchestratorError.is(error, 'RUN_NOT_FOUND')) return;
         this.wrong('I49', `settled() of ${runId} rejects: ${String(error)}`);
       },
     );

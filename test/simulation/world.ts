@@ -27,6 +27,8 @@ interface Entry {
 
 /** Turns without an entry after which nothing is left to come: who gives its turn away comes back in the next ones. */
 const IDLE_TURNS = 10;
+/** Turns that can be given away in a row before time passes all the same. */
+const TURNS_MAX = 1_000;
 
 export class World {
   readonly chance: Chance;
@@ -76,6 +78,8 @@ export class World {
       await untilSettled();
       // Whoever has given its turn away comes back before time passes.
       if (idle > 0 || this.turnsAsked > 0 || ++this.#entries % ENTRIES_PER_TURN === 0) await turn();
+      // Also when it has given it away again; but not for ever.
+      for (let turns = 0; this.turnsAsked > 0 && turns < TURNS_MAX; turns++) await turn();
       if (isDone()) return;
       const next = this.#pop(until);
       if (next === undefined) {

@@ -51,7 +51,8 @@ export class Blobs {
 
   /**
    * The value that a reference of a run stands for.
-   * @throws OrchestratorError `STORE_CORRUPT` when it is missing or is not what was saved, and what the store throws
+   * @throws OrchestratorError `STORE_CORRUPT` when it is missing or is not what was saved, `RUN_NOT_FOUND` when the run
+   *   was removed, and what the store throws
    */
   async load(runId: string, reference: Reference): Promise<unknown> {
     const bytes = await this.#read(runId, reference);
@@ -85,9 +86,17 @@ export class Blobs {
     const { store, streamOf } = this.#access;
     if (!this.#canKeep) throw damaged(runId, reference, 'this store keeps no blobs');
     const bytes = await (store as EventStore & BlobStore).loadBlob(streamOf(runId), reference.id);
-    if (bytes === undefined) throw damaged(runId, reference, 'it is not there');
+    if (bytes === undefined) throw await this.#missing(runId, reference);
     if (markOf(bytes) !== reference.id) throw damaged(runId, reference, 'it does not have its mark');
     return bytes;
+  }
+
+  /** Why there is nothing: the run was removed, or what it has lost. */
+  async #missing(runId: string, reference: Reference): Promise<OrchestratorError> {
+    const [first] = await this.#access.readPage(runId, 1, 1);
+    if (first !== undefined) return damaged(runId, reference, 'it is not there');
+    const message = `run ${JSON.stringify(runId)} was removed from the store, and its large outputs with it`;
+    return new OrchestratorError('RUN_NOT_FOUND', message, { details: { runId } });
   }
 
   async #write(runId: string, { id }: Reference, bytes: Uint8Array): Promise<void> {

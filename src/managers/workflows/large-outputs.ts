@@ -30,6 +30,8 @@ export interface LargeOutputsParts {
   readonly clock: Pick<Clock, 'hold'>;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Reads something of runs that have ended: none of them is removed meanwhile. */
+  readonly unremoved: <Value>(work: () => Promise<Value>) => Promise<Value>;
   /** What is larger than so many bytes, by the estimate of the guard, is kept beside the log. */
   readonly inlineLimit: number;
 }
@@ -91,7 +93,10 @@ export class LargeOutputs {
     return wanted === undefined ? undefined : this.#values(run.runId, wanted);
   }
 
-  /** The same for the outputs that the result of a run has. */
+  /**
+   * The same for the outputs that the result of a run has, which has ended: it is not removed meanwhile.
+   * @throws OrchestratorError `RUN_NOT_FOUND` when it was removed before
+   */
   listed(run: LiveRun): undefined | LargeValues | Promise<LargeValues> {
     if (!this.#isOn) return undefined;
     const { outputs, plan } = run.state.scopes[0] as ScopeState;
@@ -100,10 +105,14 @@ export class LargeOutputs {
       const output = outputs[i];
       if (typeof output === 'object' && Reference.is(output)) wanted.push(output);
     }
-    return wanted.length === 0 ? undefined : this.#values(run.runId, wanted);
+    return wanted.length === 0 ? undefined : this.#values(run.runId, wanted, this.#parts.unremoved);
   }
 
-  #values(runId: string, wanted: readonly Reference[]): LargeValues | Promise<LargeValues> {
+  #values(
+    runId: string,
+    wanted: readonly Reference[],
+    reading: LargeOutputsParts['unremoved'] = (work) => work(),
+  ): LargeValues | Promise<LargeValues> {
     const values = new Map<string, unknown>();
     const missing: Reference[] = [];
     for (const reference of wanted) {
@@ -116,7 +125,7 @@ export class LargeOutputs {
       this.#cache.set(reference.id, known);
       values.set(reference.id, known.value);
     }
-    return missing.length === 0 ? values : this.#load(runId, missing, values);
+    return missing.length === 0 ? values : reading(() => this.#load(runId, missing, values));
   }
 
   async #load(
@@ -141,8 +150,9 @@ export class LargeOutputs {
       try {
         return await blobs.load(runId, reference);
       } catch (error) {
-        const isFinal = OrchestratorError.is(error, 'STORE_CORRUPT') || failures >= STORE_FAILURES_MAX;
-        if (isFinal || this.#isClosed) throw error;
+        const isGone =
+          OrchestratorError.is(error, 'STORE_CORRUPT') || OrchestratorError.is(error, 'RUN_NOT_FOUND');
+        if (isGone || failures >= STORE_FAILURES_MAX || this.#isClosed) throw error;
       } finally {
         letGo();
       }
