@@ -1,5 +1,6 @@
 /** Outputs that are too large for the log: kept beside it, and read again for whoever wants them. */
 import {
+  type AnyWorkflow,
   defineWorkflow,
   Orchestrator,
   type OrchestratorOptions,
@@ -175,14 +176,7 @@ describe('a large output', () => {
 
   it('given a store that fails to read it a few times, then it is asked again; for ever, then whoever wants it fails', async () => {
     for (const failing of [STORE_FAILURES_MAX - 1, Number.POSITIVE_INFINITY]) {
-      const store = new BlobMemory();
-      const gate = createGate();
-      const first = await open(store);
-      const { runId } = await first.manageWorkflow(holding(() => gate.promise));
-      while (store.blobs.size < 1) await nextTurn();
-      await nextTurn();
-      await first.close({ grace: 0 });
-      store.asked.length = 0;
+      const { store, runId } = await leftWith(holding);
       store.before = () => {
         if (store.asked.length <= failing) throw new Error('the disk is busy');
       };
@@ -204,25 +198,14 @@ describe('a large output', () => {
   });
 
   it('given an orchestrator that closes while it waits to ask again, then whoever waits is told at once', async () => {
-    const store = new BlobMemory();
-    const gate = createGate();
-    const define = (wait: () => Promise<void>) =>
-      defineWorkflow('short', {
-        tasks: [task('make', { run: () => large('made') }), task('hold', { run: wait })],
-      });
-    const first = await open(store);
-    const { runId } = await first.manageWorkflow(define(() => gate.promise));
-    while (store.blobs.size < 1) await nextTurn();
-    await nextTurn();
-    await first.close({ grace: 0 });
-    store.asked.length = 0;
+    const { store, runId } = await leftWith(short);
     let closed: Promise<void> | undefined;
     store.before = () => {
       if (store.asked.length === 3) closed = second.close({ grace: 0 });
       throw new Error('the disk is busy');
     };
     const clock = new VirtualClock();
-    const second = await open(store, { clock, workflows: [define(() => Promise.resolve())] });
+    const second = await open(store, { clock, workflows: [short(() => Promise.resolve())] });
     await expect(second.getRun(runId).settled()).rejects.toThrow('the disk is busy');
     await closed;
     expect(store.asked).toHaveLength(3);
@@ -230,22 +213,11 @@ describe('a large output', () => {
   });
 
   it('given a run that is removed while its result is read, then it is removed after that; read later, it is not found', async () => {
-    const store = new BlobMemory();
-    const gate = createGate();
-    const define = (wait: () => Promise<void>) =>
-      defineWorkflow('short', {
-        tasks: [task('make', { run: () => large('made') }), task('hold', { run: wait })],
-      });
-    const first = await open(store);
-    const { runId } = await first.manageWorkflow(define(() => gate.promise));
-    while (store.blobs.size < 1) await nextTurn();
-    await nextTurn();
-    await first.close({ grace: 0 });
+    const { store, runId } = await leftWith(short);
     const reading = createGate();
     store.before = () => reading.promise;
-    store.asked.length = 0;
     const going = createGate();
-    const second = await open(store, { workflows: [define(() => going.promise)], retainRuns: 0 });
+    const second = await open(store, { workflows: [short(() => going.promise)], retainRuns: 0 });
     const settledRun = second.getRun(runId).settled();
     going.open();
     while (store.asked.length === 0) await nextTurn();
@@ -268,13 +240,7 @@ describe('a large output', () => {
 
   it('given one that is missing or damaged, then whoever wants it fails with the reason, and nobody else', async () => {
     for (const harm of ['missing', 'damaged'] as const) {
-      const store = new BlobMemory();
-      const gate = createGate();
-      const first = await open(store);
-      const { runId } = await first.manageWorkflow(holding(() => gate.promise));
-      while (store.blobs.size < 1) await nextTurn();
-      await nextTurn();
-      await first.close({ grace: 0 });
+      const { store, runId } = await leftWith(holding);
       for (const [key, bytes] of [...store.blobs]) {
         store.blobs.delete(key);
         if (harm === 'damaged')
@@ -298,6 +264,27 @@ describe('a large output', () => {
     }
   });
 });
+
+/** A store with a run whose large output is kept, and that goes on; whoever began it is gone. */
+async function leftWith(
+  define: (wait: () => Promise<void>) => AnyWorkflow,
+): Promise<{ readonly store: BlobMemory; readonly runId: string }> {
+  const store = new BlobMemory();
+  const gate = createGate();
+  const first = await open(store);
+  const { runId } = await first.manageWorkflow(define(() => gate.promise));
+  while (store.blobs.size < 1) await nextTurn();
+  await nextTurn();
+  await first.close({ grace: 0 });
+  store.asked.length = 0;
+  return { store, runId };
+}
+
+/** Something large, beside somebody who waits. */
+function short(wait: () => Promise<void>) {
+  const make = task('make', { run: () => large('made') });
+  return defineWorkflow('short', { tasks: [make, task('hold', { run: wait })] });
+}
 
 /** `use` waits for something large, and for somebody to let it go. */
 function holding(wait: () => Promise<void>) {

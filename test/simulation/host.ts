@@ -20,6 +20,8 @@ import type { World } from './world.ts';
 /** What is larger is kept beside the log: as little as may be. */
 const INLINE_BYTES = 1_024;
 
+const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+
 /** What all processes of a play know. */
 export interface Common {
   readonly world: World;
@@ -94,6 +96,7 @@ export class Host {
     this.#watched.add(runId);
     this.common.known.add(runId);
     const { world } = this.common;
+    const wasOver = ENDED.has(run.status);
     run.settled().then(
       (settled) => {
         if (!this.process.isAlive) return;
@@ -113,8 +116,8 @@ export class Host {
         if (!this.process.isAlive) return;
         // A run that was released has nothing to tell any more.
         if (OrchestratorError.is(error, 'RUN_RELEASED')) return;
-        // Nor has one that the new owner of the store has removed.
-        if (this.process.isFenced && OrchestratorError.is(error, 'RUN_NOT_FOUND')) return;
+        // Nor has one that the new owner of the store has removed, or that was removed before anybody asked.
+        if (OrchestratorError.is(error, 'RUN_NOT_FOUND') && (this.process.isFenced || wasOver)) return;
         this.wrong('I49', `settled() of ${runId} rejects: ${String(error)}`);
       },
     );
