@@ -1,6 +1,5 @@
 /** Outputs that are too large for the log: kept beside it, and read again for whoever wants them. */
 import {
-  type AnyWorkflow,
   defineWorkflow,
   Orchestrator,
   type OrchestratorOptions,
@@ -267,12 +266,12 @@ describe('a large output', () => {
 
 /** A store with a run whose large output is kept, and that goes on; whoever began it is gone. */
 async function leftWith(
-  define: (wait: () => Promise<void>) => AnyWorkflow,
+  define: typeof short | typeof holding,
 ): Promise<{ readonly store: BlobMemory; readonly runId: string }> {
   const store = new BlobMemory();
   const gate = createGate();
   const first = await open(store);
-  const { runId } = await first.manageWorkflow(define(() => gate.promise));
+  const { runId } = await first.manageWorkflow(define(() => gate.promise) as ReturnType<typeof short>);
   while (store.blobs.size < 1) await nextTurn();
   await nextTurn();
   await first.close({ grace: 0 });
