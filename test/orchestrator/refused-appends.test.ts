@@ -1,16 +1,29 @@
 /** An append is refused, or nobody knows whether it was written: nothing is lost, and nothing happens twice. */
-import type { AppendFault, StoreDelay } from '@taskmaster-ai/orchestrator/testing';
+import { MemoryStore, Orchestrator } from '@taskmaster-ai/orchestrator';
+import { type AppendFault, ScriptedStore, type StoreDelay } from '@taskmaster-ai/orchestrator/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Ended, runFaulty } from '../support/faulty-run.ts';
 import { cook, SMALL_WORKFLOWS, type TaskRecipe } from '../support/small-workflows.ts';
 
 const FAULTS: readonly AppendFault[] = ['refuse', 'conflict', 'unknown', 'late'];
+/** The first read is that of opening. Who opens hears of its failure, and opens again. */
+const BEHIND_OPENING = 2;
 const DELAYS: readonly StoreDelay[] = ['none', 0, 2];
 
 function essence({ status, outputs, failures, answers }: Ended): unknown {
   return { status, outputs, failures, answers };
 }
+
+it('a read that fails while it opens fails the opening, and leaves the store to whoever opens it next', async () => {
+  const store = new ScriptedStore(new MemoryStore(), { reads: [{ at: 1, fault: 'refuse' }] });
+  await expect(Orchestrator.open({ store })).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    retryable: true,
+  });
+  const orchestrator = await Orchestrator.open({ store });
+  await orchestrator.close();
+});
 
 describe('a fault at every append', () => {
   for (const small of SMALL_WORKFLOWS) {
@@ -44,7 +57,7 @@ describe('a fault at every append', () => {
             appendDelay: 1,
             readDelay: 1,
             appends: [{ at, fault }],
-            reads: [{ at: 1, times: 3, fault: 'refuse' }],
+            reads: [{ at: BEHIND_OPENING, times: 3, fault: 'refuse' }],
           });
           expect(essence(found), `${fault} ${at}`).toEqual(essence(wanted));
         }
@@ -67,7 +80,10 @@ describe('random workflows and random faults', () => {
     times: fc.integer({ min: 1, max: 2 }),
     fault: fc.constantFrom(...FAULTS),
   });
-  const read = fc.record({ at: fc.integer({ min: 1, max: 10 }), fault: fc.constant('refuse' as const) });
+  const read = fc.record({
+    at: fc.integer({ min: BEHIND_OPENING, max: 10 }),
+    fault: fc.constant('refuse' as const),
+  });
   const delay: fc.Arbitrary<StoreDelay> = fc.constantFrom<StoreDelay>('none', 0, 1, 3);
 
   it('end as they do without faults', async () => {
