@@ -14,6 +14,13 @@ export interface Listed<Found extends Facts> {
   facts: Found | undefined;
 }
 
+/** What a search has found. */
+export interface Looked<Found> {
+  readonly found: readonly Found[];
+  /** The place up to which it has looked: infinite when there is nothing behind. */
+  readonly reached: number;
+}
+
 export class StreamList<Found extends Facts, Entry extends Listed<Found>> {
   #all = new OrderedList<Entry>();
   #byStatus = new Map<string, OrderedList<Entry>>();
@@ -55,20 +62,27 @@ export class StreamList<Found extends Facts, Entry extends Listed<Found>> {
   /**
    * Those that are asked for, in order, at most so many.
    * @param behind - the place behind which they are looked for; 0 for all
+   * @param looksMax - how many are looked at, fitting or not
    */
-  find(asked: Asked & { readonly limit: number }, behind: number): readonly Entry[] {
+  find(
+    asked: Asked & { readonly limit: number },
+    behind: number,
+    looksMax = Number.POSITIVE_INFINITY,
+  ): Looked<Entry> {
     const { limit, statuses } = asked;
     const lists = statuses === undefined ? [this.#all] : this.#ofStatuses(statuses);
     const walks = lists.map((list) => list.behind(behind));
     const found: Entry[] = [];
-    while (found.length < limit) {
+    let reached = behind;
+    for (let looks = 0; found.length < limit && looks < looksMax; looks++) {
       const walk = firstOf(walks);
       const entry = walk?.current;
-      if (entry === undefined) break;
+      if (entry === undefined) return { found, reached: Number.POSITIVE_INFINITY };
       if (isAskedFor(entry.name, entry.facts, asked)) found.push(entry);
+      reached = entry.order;
       walk?.next();
     }
-    return found;
+    return { found, reached };
   }
 
   #leaveStatus(entry: Entry): void {

@@ -253,7 +253,7 @@ describe('a moved run and its store', () => {
     for (let at = 1; at <= 9; at++) {
       const inner = new DurableMemory();
       const store = new ScriptedStore(inner, { appendDelay: 1, appends: [{ at: at + 2, fault }] });
-      const host = await Orchestrator.open({ store });
+      const host = await open({ store });
       const held = createGate();
       const workflow = report({ write: () => held.promise });
       const run = await host.manageWorkflow(workflow);

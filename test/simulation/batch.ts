@@ -30,6 +30,8 @@ export interface BatchResult {
   readonly seeds: number;
   readonly plays: number;
   readonly events: number;
+  /** What one play of the median seed takes with its check. Few scenarios are many times as long as most. */
+  readonly medianMs: number;
   readonly failed: readonly FailedSeed[];
   readonly counts: readonly (readonly [Counter, number])[];
 }
@@ -46,12 +48,16 @@ export async function tryBatch(
 ): Promise<BatchResult> {
   const counts: Counts = new Map();
   const failed: FailedSeed[] = [];
+  const plays = batch.isTwice ? 2 : 1;
+  const took: number[] = [];
   let seeds = 0;
   let events = 0;
   await warmUp();
   for (let seed = batch.from; seed < batch.end && failed.length < batch.failuresMax; seed += batch.step) {
     const scenario = drawScenario(seed);
+    const started = performance.now();
     const { rows, violations } = await tryScenario(scenario, batch.isTwice);
+    took.push((performance.now() - started) / plays);
     seeds++;
     for (const row of rows) if (row.kind === 'log') events++;
     count(counts, scenario, rows);
@@ -62,5 +68,9 @@ export async function tryBatch(
     }
     if (seeds % 1_000 === 0) tell(seeds);
   }
-  return { seeds, plays: batch.isTwice ? 2 * seeds : seeds, events, failed, counts: [...counts] };
+  return { seeds, plays: plays * seeds, events, medianMs: median(took), failed, counts: [...counts] };
+}
+
+function median(values: readonly number[]): number {
+  return Float64Array.from(values).sort()[values.length >> 1] ?? 0;
 }

@@ -120,6 +120,10 @@ async function conclude(
   console.log(
     `\nNode ${process.version}: ${seeds} seeds from ${from} on, ${plays} plays with ${events} events in the first of each seed, ${seconds.toFixed(1)} s on ${jobs} processes: ${(plays / seconds / jobs).toFixed(0)} plays/s each`,
   );
+  const medianMs = sum((one) => one.medianMs) / jobs;
+  console.log(
+    `The median scenario is played and checked in ${medianMs.toFixed(2)} ms: ${(1_000 / medianMs).toFixed(0)} a second`,
+  );
   if (blind.length > 0) console.log(`Never came about: ${blind.join('; ')}`);
   console.log(`${failed.length} seeds fail`);
   await showFailed(failed);

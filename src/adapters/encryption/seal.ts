@@ -11,6 +11,7 @@
  * content.
  */
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM, randomBytes } from 'node:crypto';
+import { nextTurn } from '../../base/next-turn.ts';
 import { OrchestratorError, refuse } from '../../model/errors.ts';
 import type { NamedKey } from './key-ring.ts';
 
@@ -136,7 +137,7 @@ function authenticated(keyId: string, mark: Uint8Array, { stream, parts }: Place
 async function updateSlowly(cipher: CipherGCM | DecipherGCM, content: Uint8Array): Promise<Buffer[]> {
   const parts: Buffer[] = [];
   for (let at = 0; at < content.length; at += SLICE_BYTES) {
-    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+    if (at > 0) await nextTurn();
     parts.push(cipher.update(content.subarray(at, at + SLICE_BYTES)));
   }
   return parts;

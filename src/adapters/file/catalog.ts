@@ -9,7 +9,7 @@
  * C3  What an index on disk knows stays there until it changes: a stream is either here or there (`table`), never both.
  * C4  Before a stream changes, the snapshot that is being written down is told.
  */
-import { StreamList } from '../../base/stream-list.ts';
+import { type Looked, StreamList } from '../../base/stream-list.ts';
 import type { CheckpointInfo, ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
 import { pageLost } from '../page-lost.ts';
 import { CatalogSnapshot } from './catalog-snapshot.ts';
@@ -112,14 +112,33 @@ export class Catalog {
       .map((part) => ({ ...part, segment: this.#segmentAt(part.segment).id }));
   }
 
-  list(request: ListRequest): readonly StreamInfo[] {
-    const after = request.after === undefined ? 0 : this.#placeOf(request.after);
-    const here = this.#list.find(request, after);
-    const there = this.#table?.list(request, after) ?? [];
-    if (there.length === 0) return here.map(infoOf);
-    const all = [...here.map((entry) => ({ order: entry.order, info: infoOf(entry) })), ...there];
-    const sorted = all.sort((a, b) => a.order - b.order);
-    return sorted.slice(0, request.limit).map(({ info }) => info);
+  /** Behind which place a page begins that comes after a stream. @throws OrchestratorError `PAGE_LOST` */
+  placeOf(name: string): number {
+    const entry = this.#streams.get(name);
+    if (entry !== undefined && entry.lastSeq > 0) return entry.order;
+    const row = this.#table?.find('stream', name);
+    const isListed = row !== undefined && this.#table?.sectionOf(row).isListed === true;
+    const place = isListed ? this.#table?.row(row).order : this.#list.removedPlace(name);
+    if (place === undefined) throw pageLost(name);
+    return place;
+  }
+
+  /**
+   * The streams that are asked for, in the order in which they began, at most `limit` of them.
+   * @param behind - the place behind which they are looked for
+   * @param looksMax - how many are looked at here and in the index, so that a search for few among many can give way
+   */
+  find(request: ListRequest, behind: number, looksMax: number): Looked<StreamInfo> {
+    const here = this.#list.find(request, behind, looksMax);
+    const there = this.#table?.list(request, behind, looksMax);
+    const all = [
+      ...here.found.map((entry) => ({ order: entry.order, info: infoOf(entry) })),
+      ...(there?.found ?? []),
+    ];
+    // Behind the place that only one of them has reached, the other one may have something too.
+    const reached = Math.min(here.reached, there?.reached ?? Number.POSITIVE_INFINITY);
+    const sorted = all.filter(({ order }) => order <= reached).sort((a, b) => a.order - b.order);
+    return { found: sorted.slice(0, request.limit).map(({ info }) => info), reached };
   }
 
   /** A stream gets records. */
@@ -236,17 +255,6 @@ export class Catalog {
   #indexed(sought: Sought, text: string): IndexedStream | undefined {
     const row = this.#table?.find(sought, text);
     return row === undefined ? undefined : this.#table?.stream(row);
-  }
-
-  /** Behind which place a page begins. @throws OrchestratorError `PAGE_LOST` */
-  #placeOf(name: string): number {
-    const entry = this.#streams.get(name);
-    if (entry !== undefined && entry.lastSeq > 0) return entry.order;
-    const row = this.#table?.find('stream', name);
-    const isListed = row !== undefined && this.#table?.sectionOf(row).isListed === true;
-    const place = isListed ? this.#table?.row(row).order : this.#list.removedPlace(name);
-    if (place === undefined) throw pageLost(name);
-    return place;
   }
 
   #segmentAt(number: number): Segment {

@@ -29,6 +29,7 @@ import type { Compaction } from './compaction.ts';
 import { encodeCheckpoint, encodeEntry, encodeEvents } from './entries.ts';
 import type { FileSystem } from './file-system.ts';
 import { openStoreFolder, sweepDrafts } from './folder.ts';
+import { listStreams } from './listing.ts';
 import { readCheckpoint, readRecords } from './log-entries.ts';
 import { readLog } from './log-reader.ts';
 import { LogWriter } from './log-writer.ts';
@@ -133,7 +134,7 @@ export class FileStore implements EventStore {
   }
 
   async list(request: ListRequest): Promise<readonly StreamInfo[]> {
-    return this.#reading(async (catalog) => catalog.list(request));
+    return this.#reading((catalog) => listStreams(catalog, request));
   }
 
   async findKey(key: string): Promise<string | undefined> {

@@ -7,6 +7,7 @@
  * IT2  Finding a stream costs the same however many there are; a page of a listing costs what is passed over for it.
  */
 import { isAskedFor } from '../../base/stream-filter.ts';
+import type { Looked } from '../../base/stream-list.ts';
 import type { ListRequest, StreamFacts, StreamInfo } from '../../ports/event-store.ts';
 import type { SegmentEnd } from './frame.ts';
 import { headAt, type IndexedStream, markOf, marksAt, type Sought, streamAt } from './index-entry.ts';
@@ -164,23 +165,29 @@ export class IndexTable {
     } satisfies StreamFacts;
   }
 
-  /** Those that a request asks for and that begun behind `after`, in their order, at most its `limit`. */
-  list(request: ListRequest, after: number): readonly FoundRow[] {
+  /**
+   * Those that a request asks for and that began behind `after`, in their order, at most its `limit`.
+   * @param looksMax - how many rows are looked at
+   */
+  list(request: ListRequest, after: number, looksMax: number): Looked<FoundRow> {
     const { meta } = this;
     const wanted = request.workflowId === undefined ? 0 : meta.workflows.indexOf(request.workflowId) + 1;
-    if (this.#left === 0 || (request.workflowId !== undefined && wanted === 0)) return [];
+    if (this.#left === 0 || (request.workflowId !== undefined && wanted === 0))
+      return { found: [], reached: Number.POSITIVE_INFINITY };
     const heads = meta.sections
       .filter((section) => mayHave(section, request))
       .map((section) => ({ section, at: this.#firstBehind(section, after) }));
     const found: FoundRow[] = [];
-    while (found.length < request.limit) {
+    let reached = after;
+    for (let looks = 0; found.length < request.limit && looks < looksMax; looks++) {
       const next = this.#lowest(heads);
-      if (next === undefined) break;
+      if (next === undefined) return { found, reached: Number.POSITIVE_INFINITY };
       const row = next.at++;
+      reached = this.#orderOf(row);
       const one = this.isTaken(row) ? undefined : this.#fitting(row, next.section, request, wanted);
       if (one !== undefined) found.push(one);
     }
-    return found;
+    return { found, reached };
   }
 
   /** The section whose next row has begun first. Statuses are few. */

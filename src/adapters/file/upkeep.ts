@@ -12,6 +12,7 @@
  *      to the log.
  */
 import { join } from 'node:path';
+import { nextTurn } from '../../base/next-turn.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogSnapshot } from './catalog-snapshot.ts';
@@ -246,11 +247,4 @@ export class Upkeep {
   #head(): IndexMeta['head'] {
     return { durability: this.#parts.durability, boot: bootMark(this.#parts.boot) };
   }
-}
-
-/** Lets everything have its turn that waits for one. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

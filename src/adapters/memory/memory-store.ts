@@ -81,7 +81,7 @@ export class MemoryStore implements EventStore {
     const place =
       after === undefined ? 0 : (this.#streams.get(after)?.order ?? this.#list.removedPlace(after));
     if (place === undefined) throw pageLost(after as string);
-    return this.#list.find(request, place).flatMap(infoOf);
+    return this.#list.find(request, place).found.flatMap(infoOf);
   }
 
   findKey(key: string): string | undefined {
