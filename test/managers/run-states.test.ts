@@ -578,3 +578,35 @@ describe('a fork beside a store that takes its time', () => {
     expect((await manager.loadState('run-1')).seq).toBe(5);
   });
 });
+
+describe('a run that another owner removes while it is read', () => {
+  it('is not in the store any more, wherever the reading was, and is never said to be shorter than it was', async () => {
+    const asked: readonly ((manager: PersistenceManager) => Promise<unknown>)[] = [
+      (manager) => manager.loadState('run-1'),
+      (manager) => manager.loadState('run-1', { seq: 3 }),
+      (manager) => manager.fork('run-1', 3),
+      (manager) => manager.retry('run-1'),
+    ];
+    for (const ask of asked) {
+      let codes: unknown[] = [];
+      for (let at = 1; ; at++) {
+        const inner = new MemoryStore();
+        const { manager } = await halfDone(inner);
+        const read = inner.read.bind(inner);
+        let reads = 0;
+        inner.read = (request) => {
+          if (++reads === at) inner.remove(['run:run-1']);
+          return read(request);
+        };
+        const outcome = await ask(manager).then(
+          () => 'done',
+          (error: unknown) => (error as OrchestratorError).code,
+        );
+        if (reads < at) break;
+        codes = [...codes, outcome];
+      }
+      expect(codes.length).toBeGreaterThan(2);
+      expect(new Set(codes)).toEqual(new Set(['RUN_NOT_FOUND']));
+    }
+  });
+});

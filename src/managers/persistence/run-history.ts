@@ -5,7 +5,8 @@
  *
  * HI1  The state is that of the log, whichever checkpoints there are; one that cannot be used costs time and a
  *      warning, nothing else.
- * HI2  It reads page by page; it never holds more than one page of the log.
+ * HI2  It reads page by page; it never holds more than one page of the log. Between two of them an owner that has taken the
+ *      store over can remove the run: `whole` says afterwards that it did not.
  */
 
 import { describeName } from '../../base/values.ts';
@@ -66,6 +67,23 @@ export class RunHistory {
     throw new OrchestratorError('RUN_NOT_FOUND', `no run ${describeName(runId)} is in the store`, {
       details: { runId },
     });
+  }
+
+  /**
+   * Reads more of a run than one page. The owner of the store may remove it meanwhile, if this one has lost the store:
+   * what was read then may be a beginning of it, or nothing.
+   * @throws OrchestratorError `RUN_NOT_FOUND`, and what `read` throws
+   */
+  async whole<Value>(runId: string, read: () => Promise<Value>): Promise<Value> {
+    let value: Value;
+    try {
+      value = await read();
+    } catch (error) {
+      await this.head(runId);
+      throw error;
+    }
+    await this.head(runId);
+    return value;
   }
 
   /**

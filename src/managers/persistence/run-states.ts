@@ -85,9 +85,9 @@ export class RunStates {
     const toSeq = checkOptions(given, 'loadState', ['seq']).seq;
     const { history } = this.#parts;
     const plan = await this.#planOf(runId, 'loadState');
-    if (toSeq === undefined) return savedRunOf((await history.fold(runId, plan)).state);
-    const seq = checkInteger(toSeq, 'loadState/seq', 1, Number.MAX_SAFE_INTEGER);
-    const { state } = await history.fold(runId, plan, { toSeq: seq });
+    const seq = toSeq === undefined ? 0 : checkInteger(toSeq, 'loadState/seq', 1, Number.MAX_SAFE_INTEGER);
+    const options = toSeq === undefined ? {} : { toSeq: seq };
+    const { state } = await history.whole(runId, () => history.fold(runId, plan, options));
     if (state.seq < seq) throw behindTheEnd(runId, 'loadState/seq', seq, state.seq);
     return savedRunOf(state);
   }
@@ -127,7 +127,9 @@ export class RunStates {
     const plan = await this.#planOf(runId, at);
     const forkId = context.nextRunId();
     const now = context.clock.now();
-    const events = await forkedEvents(this.#parts.history, { runId, plan, seq, forkId, at: now, input });
+    const { history } = this.#parts;
+    const request = { runId, plan, seq, forkId, at: now, input };
+    const events = await history.whole(runId, () => forkedEvents(history, request));
     const end = events[events.length - 1]?.seq ?? 0;
     if (end < seq) throw behindTheEnd(runId, `${at}/seq`, seq, end);
     this.#parts.access.checkOpen();
@@ -152,7 +154,8 @@ export class RunStates {
     const newId = context.nextRunId();
     const now = context.clock.now();
     const request = { runId, plan, from, newId, at: now, input };
-    const events = await rerunEvents(this.#parts.history, request, at);
+    const { history } = this.#parts;
+    const events = await history.whole(runId, () => rerunEvents(history, request, at));
     this.#parts.access.checkOpen();
     await this.#parts.blobs.copy(runId, newId, events);
     await this.#parts.append(newId, events);
