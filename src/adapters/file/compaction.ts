@@ -15,9 +15,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { nextTurn } from '../../base/next-turn.ts';
+import { refuse } from '../../model/errors.ts';
 import type { Catalog } from './catalog.ts';
 import { encodeEntry, entryAt } from './entries.ts';
-import { type FileSystem, type OpenFile, readFile } from './file-system.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
 import { EMPTY_END, FRAME_HEADER_BYTES, type SegmentEnd, saltOf, sealFrame } from './frame.ts';
 import { bootMark, encodeHead, newSegment, type Segment, segmentName } from './segment.ts';
 import { corrupt } from './store-errors.ts';
@@ -25,6 +27,14 @@ import type { CheckpointEntry } from './stream-entry.ts';
 
 /** About so many bytes are gathered for one frame of the copy. */
 const FRAME_BYTES = 1_048_576;
+/** About a millisecond each. */
+const STREAMS_A_TURN = 256;
+const MOVES_A_TURN = 4_096;
+/**
+ * What is alive must fit into one file, whose places are numbers of 32 bits; what its frames add to it is far less than
+ * what is left here.
+ */
+const COPY_BYTES_MAX = 4_026_531_840;
 
 /** What a compaction works on. */
 export interface CompactionParts {
@@ -33,10 +43,14 @@ export interface CompactionParts {
   readonly storeId: string;
   readonly durability: 'os' | 'power';
   readonly catalog: Catalog;
+  /** How many bytes may be alive. Default: nearly 4 GiB. */
+  readonly copyBytesMax?: number;
   /** @throws OrchestratorError `STORE_FENCED` */
   checkStillOwner(): Promise<void>;
   /** Returns when the disk has the segment that grows. */
   syncLog(): Promise<void>;
+  /** Lets others have their turn. */
+  pause(): Promise<void>;
   /** Called when the copy is there: from here on nobody else may change the catalog. */
   exclusive<Value>(work: () => Promise<Value>): Promise<Value>;
 }
@@ -61,7 +75,10 @@ interface Moved extends Alive {
 }
 
 /** How many bytes of sealed segments nobody needs, and how many they have. */
-export function garbageOf({ segments }: Catalog): { readonly dead: number; readonly total: number } {
+export function garbageOf({ segments }: Catalog): {
+  readonly dead: number;
+  readonly total: number;
+} {
   let dead = 0;
   let total = 0;
   for (const segment of segments.slice(0, -1)) {
@@ -71,7 +88,10 @@ export function garbageOf({ segments }: Catalog): { readonly dead: number; reado
   return { dead, total };
 }
 
-/** Compacts all sealed segments; nothing when there is none. */
+/**
+ * Compacts all sealed segments; nothing when there is none.
+ * @throws OrchestratorError `LIMIT_EXCEEDED`, `STORE_CORRUPT`, `STORE_FENCED`
+ */
 export async function compact(parts: CompactionParts): Promise<Compaction | undefined> {
   const { catalog, files, folder, storeId } = parts;
   const old = catalog.segments.slice(0, -1);
@@ -87,7 +107,10 @@ export async function compact(parts: CompactionParts): Promise<Compaction | unde
     await output.add(
       encodeHead({ store: storeId, durability: parts.durability, boot: bootMark(''), before: null }),
     );
-    for (const segment of old) await copyAlive(parts, segment, output, moved);
+    const alive = await gatherAlive(catalog, old, parts.pause);
+    checkFits(alive, parts.copyBytesMax);
+    for (const segment of old)
+      for (const one of await copyAlive(parts, segment, alive.get(segment) ?? [], output)) moved.push(one);
     await output.add(encodeEntry('end', JSON.stringify(last.sealedEnd)));
     copy.end = await output.finish();
     copy.sealedEnd = last.sealedEnd;
@@ -101,7 +124,7 @@ export async function compact(parts: CompactionParts): Promise<Compaction | unde
       });
       await files.syncFolder(folder);
       await parts.checkStillOwner();
-      adopt(catalog, old, copy, moved);
+      await adopt(catalog, old, copy, moved);
     });
   } catch (error) {
     await output.discard();
@@ -114,47 +137,116 @@ export async function compact(parts: CompactionParts): Promise<Compaction | unde
   return { before, after: copy.end.offset };
 }
 
-async function copyAlive(
-  { catalog, files, folder }: CompactionParts,
-  segment: Segment,
-  output: CopyFile,
-  moved: Moved[],
-): Promise<void> {
-  const alive = aliveIn(catalog, segment);
-  if (alive.length === 0) return;
-  const bytes = await readFile(files, join(folder, segment.file));
-  for (const one of alive) {
-    const entry = entryAt(bytes, one.offset);
-    if (entry === undefined)
-      throw corrupt({ file: segment.file, offset: one.offset, seq: 0 }, 'an entry that is needed is damaged');
-    const to = await output.add(bytes.subarray(one.offset, one.offset + one.length));
-    moved.push({ ...one, from: segment, to });
-  }
-}
-
-/** What somebody needs of a segment, in its order. */
-function aliveIn(catalog: Catalog, segment: Segment): readonly Alive[] {
-  const alive: Alive[] = [];
+/** What somebody needs of some segments, of each in its order. Streams come and go while it is gathered. */
+async function gatherAlive(
+  catalog: Catalog,
+  segments: readonly Segment[],
+  pause: () => Promise<void>,
+): Promise<ReadonlyMap<Segment, readonly Alive[]>> {
+  const alive = new Map<Segment, Alive[]>(segments.map((segment) => [segment, []]));
+  const add = (segment: Segment, one: Alive): void => void alive.get(segment)?.push(one);
+  let looked = 0;
   for (const stream of catalog.streams.values()) {
-    for (const { part, segment: id, offset, length } of catalog.parts.from(stream.parts, 0))
-      if (id === segment.id) alive.push({ offset, length, owner: part });
+    for (const { part, segment, offset, length } of catalog.parts.from(stream.parts, 0))
+      add(catalog.segmentOf(segment), { offset, length, owner: part });
     for (const checkpoint of stream.checkpoints?.values() ?? [])
-      if (checkpoint.segment === segment)
-        alive.push({ offset: checkpoint.offset, length: checkpoint.length, owner: checkpoint });
+      add(checkpoint.segment, { offset: checkpoint.offset, length: checkpoint.length, owner: checkpoint });
+    if (++looked % STREAMS_A_TURN === 0) await pause();
   }
-  return alive.sort((a, b) => a.offset - b.offset);
+  for (const found of alive.values()) {
+    found.sort((a, b) => a.offset - b.offset);
+    await pause();
+  }
+  return alive;
 }
 
-/** Points everything that is still alive at its copy. */
-function adopt(catalog: Catalog, old: readonly Segment[], copy: Segment, moved: readonly Moved[]): void {
+/** @throws OrchestratorError `LIMIT_EXCEEDED` */
+function checkFits(
+  alive: ReadonlyMap<Segment, readonly Alive[]>,
+  copyBytesMax: number = COPY_BYTES_MAX,
+): void {
+  let bytes = 0;
+  for (const all of alive.values()) for (const { length } of all) bytes += length;
+  if (bytes <= copyBytesMax) return;
+  throw refuse('LIMIT_EXCEEDED', {
+    at: 'compaction',
+    found: `${bytes} bytes that are still needed`,
+    allowed: `at most ${copyBytesMax}`,
+    hint: 'Have ended runs removed, or use another store.',
+  });
+}
+
+async function copyAlive(
+  { files, folder }: CompactionParts,
+  from: Segment,
+  alive: readonly Alive[],
+  output: CopyFile,
+): Promise<Moved[]> {
+  if (alive.length === 0) return [];
+  const moved: Moved[] = [];
+  const file = await files.open(join(folder, from.file), 'read');
+  try {
+    for (let at = 0; at < alive.length; ) {
+      const end = readableFrom(alive, at);
+      const { offset } = alive[at] as Alive;
+      const { offset: lastOffset, length } = alive[end - 1] as Alive;
+      const bytes = Buffer.allocUnsafe(lastOffset + length - offset);
+      const read = await file.read(bytes, offset);
+      for (; at < end; at++) {
+        const one = alive[at] as Alive;
+        const start = one.offset - offset;
+        const entry = entryAt(bytes.subarray(0, read), start);
+        if (entry?.length !== one.length)
+          throw corrupt(
+            { file: from.file, offset: one.offset, seq: 0 },
+            'an entry that is needed is damaged',
+          );
+        const to = await output.add(bytes.subarray(start, start + one.length));
+        moved.push({ ...one, from, to });
+      }
+    }
+  } finally {
+    await file.close().catch(() => {});
+  }
+  return moved;
+}
+
+/** Behind which entry one reading ends that begins with this one. */
+function readableFrom(alive: readonly Alive[], first: number): number {
+  const { offset } = alive[first] as Alive;
+  let end = first + 1;
+  for (; end < alive.length; end++) {
+    const next = alive[end] as Alive;
+    if (next.offset + next.length - offset > FRAME_BYTES) break;
+  }
+  return end;
+}
+
+/**
+ * Points everything that is still alive at its copy. Whoever reads meanwhile finds each entry where it was or where it is
+ * now: both files are there.
+ */
+async function adopt(
+  catalog: Catalog,
+  old: readonly Segment[],
+  copy: Segment,
+  moved: readonly Moved[],
+): Promise<void> {
   catalog.replaceSegments(old, copy);
-  const still = new Map<Segment, Set<number | CheckpointEntry>>();
-  for (const segment of old) still.set(segment, new Set(aliveIn(catalog, segment).map(({ owner }) => owner)));
-  for (const { owner, from, to, length } of moved) {
-    if (still.get(from)?.has(owner) !== true) copy.dead += length;
+  for (const [i, one] of moved.entries()) {
+    const { owner, to, length } = one;
+    if (!isStillAlive(catalog, one)) copy.dead += length;
     else if (typeof owner === 'number') catalog.parts.move(owner, copy.id, to);
     else Object.assign(owner, { segment: copy, offset: to });
+    if (i % MOVES_A_TURN === MOVES_A_TURN - 1) await nextTurn();
   }
+}
+
+/** Whether the one who referred to an entry still does. A row that was given away again speaks of the growing segment. */
+function isStillAlive(catalog: Catalog, { owner, from, offset }: Moved): boolean {
+  if (typeof owner !== 'number') return catalog.checkpoint(owner.info.id) === owner;
+  const part = catalog.parts.get(owner);
+  return part.segment === from.id && part.offset === offset;
 }
 
 /** The file of a copy while it grows. */

@@ -54,6 +54,8 @@ export interface FileStoreParts {
   readonly indexBytes: number;
   /** How long an index may become. Default: 1 GiB. */
   readonly indexBytesMax?: number;
+  /** How much a compaction may copy. Default: nearly 4 GiB. */
+  readonly copyBytesMax?: number;
   readonly onNotice: (notice: FileStoreNotice) => void;
   /** Which start of the machine this is; empty if that is not known. Asked of the system when it is not given. */
   readonly boot?: string;

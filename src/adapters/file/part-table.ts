@@ -48,6 +48,7 @@ export class PartTable {
     this.#cells[row * WIDTH + 3] = offset;
   }
 
+  /** Of a row that was given back the segment is `NO_PART`. */
   get(row: number): Part {
     const at = row * WIDTH;
     const [, seq, segment, offset, length] = this.#cells.subarray(at, at + WIDTH) as unknown as number[];
@@ -76,6 +77,7 @@ export class PartTable {
     for (let row = newest; row !== NO_PART; ) {
       const before = this.#cells[row * WIDTH] as number;
       this.#cells[row * WIDTH] = this.#free;
+      this.#cells[row * WIDTH + 2] = NO_PART;
       this.#free = row;
       row = before;
     }

@@ -6,9 +6,10 @@
  *
  * UK1  One thing at a time: a compaction moves what an index refers to.
  * UK2  Appends go on meanwhile; only its beginning and its end take a turn of their own.
- * UK3  Nothing depends on an index: one that cannot be written is told by a notice, and written later. One that would
+ * UK3  Nothing depends on a compaction: one that fails is told by a notice, and tried again when there is more garbage.
+ * UK4  Nothing depends on an index: one that cannot be written is told by a notice, and written later. One that would
  *      become too long is told once (`LIMIT_EXCEEDED`).
- * UK4  The log grows by the length of the index before that is written anew: altogether no more is written to indexes than
+ * UK5  The log grows by the length of the index before that is written anew: altogether no more is written to indexes than
  *      to the log.
  */
 import { join } from 'node:path';
@@ -44,6 +45,8 @@ export interface UpkeepParts {
   readonly indexBytes: number;
   /** How long an index may become. */
   readonly indexBytesMax?: number;
+  /** How much a compaction may copy. */
+  readonly copyBytesMax?: number;
   readonly catalog: Catalog;
   readonly writer: LogWriter;
   readonly ownership: Ownership;
@@ -64,6 +67,8 @@ export class Upkeep {
   /** How many there were when an index was begun the last time. */
   #tried = 0;
   #number = 0;
+  /** How much garbage there was when a compaction failed; the next one is begun when there is so much more. */
+  #failedWith = 0;
   /** No index is begun any more, until a compaction has made room. */
   #isTooLong = false;
   #work: Promise<void> | undefined;
@@ -95,7 +100,7 @@ export class Upkeep {
     if (this.#work !== undefined || this.#isOver) return;
     const { catalog, garbageBytes, indexBytes, onNotice } = this.#parts;
     const { dead, total } = garbageOf(catalog);
-    if (dead >= garbageBytes && dead * 2 >= total)
+    if (dead - this.#failedWith >= garbageBytes && dead * 2 >= total)
       this.#begin(() => this.#compact()).catch((error: unknown) =>
         onNotice({ type: 'CompactionFailed', error }),
       );
@@ -173,11 +178,14 @@ export class Upkeep {
           }),
         checkStillOwner: () => ownership.checkStillOwner('a compaction'),
         syncLog: () => writer.sync(),
+        pause: () => this.#pause(),
       });
+      this.#failedWith = 0;
       if (done === undefined) return;
       if (stale !== undefined) await files.remove(join(folder, stale));
       onNotice({ type: 'Compacted', ...done });
     } catch (error) {
+      this.#failedWith = garbageOf(catalog).dead;
       throw inputOutputFailed('a compaction', error);
     }
   }

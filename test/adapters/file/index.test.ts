@@ -22,6 +22,7 @@ interface Sizes {
   readonly indexBytes?: number;
   readonly garbageBytes?: number;
   readonly indexBytesMax?: number;
+  readonly copyBytesMax?: number;
 }
 
 function storeOn(files: FileSystem, notices: FileStoreNotice[] = [], sizes: Sizes = {}): FileStore {
@@ -66,7 +67,7 @@ class Twins {
     else if (chance < 0.65) await this.#remove();
     else if (chance < 0.8) await this.#checkpoint();
     else if (chance < 0.86) await this.#dropCheckpoint();
-    else if (chance < 0.88) await this.store.compact();
+    else if (chance < 0.88) await this.#compact();
     else if (chance < 0.92) await this.#reopen();
     else if (chance < 0.96) await this.#die();
     else await nextTurn();
@@ -123,6 +124,21 @@ class Twins {
   async #dropCheckpoint(): Promise<void> {
     const [id] = [...this.checkpoints].filter(() => this.#random() < 0.2);
     if (id !== undefined) await this.#both((store) => store.removeCheckpoint?.(id));
+  }
+
+  /** What is done meanwhile changes what it copies. */
+  async #compact(): Promise<void> {
+    const compacting = this.store.compact().catch((error: unknown) => {
+      if (codeOf(error) !== 'STORE_CONFLICT') throw error;
+    });
+    for (let steps = this.#random() * 4; steps > 1; steps--) {
+      const chance = this.#random();
+      if (chance < 0.5) await this.#append();
+      else if (chance < 0.75) await this.#remove();
+      else if (chance < 0.95) await this.#checkpoint();
+      else await this.#reopen();
+    }
+    await compacting;
   }
 
   async #reopen(): Promise<void> {
@@ -442,6 +458,60 @@ describe('a compaction', () => {
     expect(indexesOn(disk)).toHaveLength(1);
     expect(await again.list({ prefix: '', limit: 1_000 })).toHaveLength(200);
     await again.release('me');
+  });
+
+  it('given more that is needed than fits into one file, then it is refused, and what there is goes on', async () => {
+    const disk = new MemoryDisk();
+    const notices: FileStoreNotice[] = [];
+    const store = storeOn(disk, notices, { copyBytesMax: 8_192, garbageBytes: 8_192 });
+    const epoch = await store.claim('me');
+    for (let i = 0; i < 300; i++) await store.append([appendOf(epoch, `run:${i}`)]);
+    expect(await rejection(store.compact())).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      message: expect.stringMatching(
+        /^compaction: found \d+ bytes that are still needed; allowed: at most 8192/,
+      ),
+    });
+    const remove = (from: number, to: number): Promise<void> =>
+      store.remove(Array.from({ length: to - from }, (_, i) => `run:${from + i}`));
+    await remove(0, 250);
+    await quiet();
+    const told = notices.map(({ type }) => type);
+    expect(told.filter((type) => type === 'CompactionFailed').length).toBeLessThan(2);
+    await remove(250, 299);
+    await store.compact();
+    expect(notices.at(-1)).toMatchObject({ type: 'Compacted' });
+    expect(await store.list({ prefix: '', limit: 10 })).toMatchObject([{ stream: 'run:299' }]);
+    await store.release('me');
+  });
+
+  it('given a disk that refuses it, then it is tried again only when there is more garbage', async () => {
+    const disk = new MemoryDisk();
+    let tries = 0;
+    const files = over<FileSystem>(disk, {
+      rename: async (from: string, to: string) => {
+        if (from.includes('compaction-')) {
+          tries++;
+          throw Object.assign(new Error('refused'), { code: 'EACCES' });
+        }
+        await disk.rename(from, to);
+      },
+    });
+    const notices: FileStoreNotice[] = [];
+    const store = storeOn(files, notices, { garbageBytes: 16_384 });
+    const epoch = await store.claim('me');
+    for (let i = 0; i < 400; i++) {
+      await store.append([appendOf(epoch, `run:${i}`, 200)]);
+      if (i >= 5) await store.remove([`run:${i - 5}`]);
+      if (i % 20 === 0) await quiet();
+    }
+    await quiet();
+    expect(tries).toBeGreaterThan(2);
+    expect(tries).toBeLessThan(20);
+    expect(notices.filter(({ type }) => type === 'CompactionFailed')).toHaveLength(tries);
+    expect([...disk.names.keys()].filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(await store.list({ prefix: '', limit: 10 })).toHaveLength(5);
+    await store.release('me');
   });
 
   it('given a stream whose last records stand behind what is compacted, and that was removed, then the log can be read', async () => {
