@@ -23,6 +23,22 @@ describe('WorkflowManager, alone', () => {
     expect(workflows.names()).toEqual(['report']);
   });
 
+  it('createWorkflow takes what defineWorkflow has made, with its input, and plain data', () => {
+    const workflows = new WorkflowManager();
+    const input = {
+      '~standard': { version: 1, vendor: 'own', validate: (value: unknown) => ({ value }) },
+    } as const;
+    const defined = defineWorkflow('report', { input, tasks: [echo('search')] });
+    expect(workflows.createWorkflow(defined)).toMatchObject({ workflowId: 'report', version: 1 });
+    expect(
+      workflows.createWorkflow({ name: 'nightly', tasks: [{ taskId: 'load', handler: 'load' }] }).version,
+    ).toBe(1);
+    expect(workflows.names()).toEqual(['report', 'nightly']);
+    expect(refusal(() => workflows.createWorkflow(defined)).code).toBe('WORKFLOW_EXISTS');
+    for (const odd of [undefined, null, 5, {}, [], { name: 'w' }])
+      expect(refusal(() => workflows.createWorkflow(odd as never)).code).toMatch(/^(ID|DEFINITION)_INVALID$/);
+  });
+
   it('createWorkflow refuses a name that exists', () => {
     const workflows = withReport();
     expect(refusal(() => workflows.createWorkflow('report', [])).code).toBe('WORKFLOW_EXISTS');

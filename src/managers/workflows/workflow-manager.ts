@@ -85,10 +85,19 @@ export class WorkflowManager {
   createWorkflow(
     name: string,
     tasks: readonly (AnyTask | TaskData)[],
-    options: Omit<WorkflowOptions<readonly AnyTask[], undefined>, 'tasks' | 'input'> = {},
+    options?: Omit<WorkflowOptions<readonly AnyTask[], undefined>, 'tasks' | 'input'>,
+  ): RegisteredWorkflow;
+  /** The same of a workflow that `defineWorkflow` has made, or of its plain data. */
+  createWorkflow(workflow: AnyWorkflow | WorkflowData): RegisteredWorkflow;
+  createWorkflow(
+    name: string | AnyWorkflow | WorkflowData,
+    ...[tasks, options]: [tasks?: readonly (AnyTask | TaskData)[], options?: object]
   ): RegisteredWorkflow {
     const given = reading('createWorkflow', 'an object of workflow options', () => ({ ...options }));
-    const workflow = workflowFromData({ ...given, name, tasks });
+    const workflow =
+      typeof name === 'object' && name !== null && tasks === undefined
+        ? asWorkflow(name)
+        : workflowFromData({ ...given, name, tasks });
     const { workflowId } = workflow;
     if (this.#lists.has(workflowId))
       throw refuse('WORKFLOW_EXISTS', {
