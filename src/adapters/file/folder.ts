@@ -8,6 +8,8 @@ import { readStoreId, STORE_FILE, storeFileText } from './store-file.ts';
 /** Names that a store may leave behind when its process dies in the middle of something. */
 const DRAFT = /^(blob|claim|compaction|index|store)-[0-9a-f-]{36}\.tmp$/;
 
+const STORE_FOLDER = 'a folder of a file store, an empty one, or the path of none';
+
 /**
  * Opens a folder for a writer, and makes it a store if it is empty or not there.
  * @returns the id of the store
@@ -17,7 +19,7 @@ export async function openStoreFolder(files: FileSystem, folder: string): Promis
   const facts = await files.facts(folder);
   if (facts === undefined) await files.makeFolder(folder);
   else if (facts.kind !== 'folder')
-    throw badFormat(folder, facts.kind === 'link' ? 'a symbolic link' : `a ${facts.kind}`);
+    throw badFormat(folder, facts.kind === 'link' ? 'a symbolic link' : `a ${facts.kind}`, STORE_FOLDER);
   const known = await readStoreId(files, folder);
   if (known !== undefined) {
     await checkLinks(files, folder);
@@ -29,7 +31,7 @@ export async function openStoreFolder(files: FileSystem, folder: string): Promis
 async function makeStore(files: FileSystem, folder: string): Promise<string> {
   const strange = (await files.list(folder)).find(({ name }) => !DRAFT.test(name));
   if (strange !== undefined)
-    throw badFormat(folder, `${JSON.stringify(strange.name)} in a folder that is no store`);
+    throw badFormat(folder, `${JSON.stringify(strange.name)} in a folder that is no store`, STORE_FOLDER);
   const id = randomUUID();
   const draft = join(folder, `store-${randomUUID()}.tmp`);
   const file = await files.open(draft, 'create');

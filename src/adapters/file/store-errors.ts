@@ -38,8 +38,12 @@ export function badCheckpoint(place: DamagePlace, id: string, cause: unknown): O
 }
 
 /** A file that is no part of a store. */
-export function badFormat(file: string, found: string): OrchestratorError {
-  return refuse('STORE_FORMAT', { at: file, found, allowed: 'a file that a file store has written' });
+export function badFormat(
+  file: string,
+  found: string,
+  allowed = 'a file that a file store has written',
+): OrchestratorError {
+  return refuse('STORE_FORMAT', { at: file, found, allowed });
 }
 
 /** The format of another release. */

@@ -61,7 +61,7 @@ export class RunDirectory {
     if (run === undefined || run.whenRead !== undefined) {
       throw new OrchestratorError(
         'RUN_NOT_FOUND',
-        `no run ${describeName(runId)} is known here; ended runs are forgotten after the last ${this.#retain}`,
+        `no run ${describeName(runId)} is known here; ended runs are forgotten after the last ${this.#retain}, and what recoverState() left is not known before its workflow is registered and it was called again`,
         {
           details: { runId },
         },
