@@ -6,6 +6,7 @@
  * that the index needs, so that opening a store decodes no payload.
  */
 import { crc32 } from 'node:zlib';
+import { decodeValue } from '../../base/codec.ts';
 import { toRecord } from '../../base/event-record.ts';
 import type {
   CheckpointInfo,
@@ -14,7 +15,7 @@ import type {
   StreamAppend,
   StreamFacts,
 } from '../../ports/event-store.ts';
-import { decodePayload, encodePayload } from './payload-text.ts';
+import { encodePayload } from '../encode-payload.ts';
 
 /** checksum (4), length of the body (4), kind (1), unused (3). */
 export const ENTRY_HEADER_BYTES = 12;
@@ -162,7 +163,7 @@ export function recordsOf(body: Buffer, from: number, to: number): EventRecord[]
   if (lines.length - 1 !== count) throw new Error(`it has ${lines.length - 1} events, and says ${count}`);
   const records: EventRecord[] = [];
   for (let i = Math.max(0, from - first); i < lines.length - 1 && first + i <= to; i++) {
-    const payload = decodePayload(lines[i + 1] as string) as { readonly type: string; readonly at: number };
+    const payload = decodeValue(lines[i + 1] as string) as { readonly type: string; readonly at: number };
     const schemaVersion = shapes?.[i] ?? 1;
     records.push({ stream, seq: first + i, type: payload.type, at: payload.at, schemaVersion, payload });
   }
@@ -174,7 +175,7 @@ export function checkpointOf(body: Buffer): CheckpointRecord {
   const text = body.toString('utf8');
   const end = text.indexOf('\n');
   const info = JSON.parse(text.slice(0, end)) as CheckpointInfo;
-  return { ...info, payload: decodePayload(text.slice(end + 1)) };
+  return { ...info, payload: decodeValue(text.slice(end + 1)) };
 }
 
 const LINE_FEED = 10;
