@@ -1,4 +1,3 @@
-import { nextTurn } from '../base/next-turn.ts';
 import type { RunCreated } from '../machine/events.ts';
 import { RUN_STREAM_PREFIX } from '../managers/persistence/persistence-manager.ts';
 import { type Tombstone, tombstoneOf, writeTombstones } from '../managers/persistence/tombstones.ts';
@@ -109,7 +108,6 @@ async function pruneNow(parts: Composition, options: CheckedPrune): Promise<Prun
     removed += await parts.persistence.gate.remove(() => remove(parts, some, kept), options.signal);
     // Whoever closes waits until none is under way.
     parts.loop.wake();
-    // A store that answers at once would hold the event loop of the host until the last one is removed.
     await nextTurn();
   }
   return { removed, kept, more };
@@ -202,6 +200,11 @@ function isOneOf(error: unknown, codes: readonly ErrorCode[]): boolean {
 
 function runIdOf({ stream }: StreamInfo): string {
   return stream.slice(RUN_STREAM_PREFIX.length);
+}
+
+/** A store that answers at once would hold the event loop of the host until the last one is removed. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {

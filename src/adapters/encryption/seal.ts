@@ -11,8 +11,8 @@
  * content.
  */
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM, randomBytes } from 'node:crypto';
-import { nextTurn } from '../../base/next-turn.ts';
 import { OrchestratorError, refuse } from '../../model/errors.ts';
+import { nextTurn } from '../next-turn.ts';
 import type { NamedKey } from './key-ring.ts';
 
 const MAGIC = Buffer.from('TMS1', 'latin1');

@@ -15,8 +15,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { nextTurn } from '../../base/next-turn.ts';
 import { refuse } from '../../model/errors.ts';
+import { nextTurn } from '../next-turn.ts';
 import type { Catalog } from './catalog.ts';
 import { encodeEntry, entryAt } from './entries.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';

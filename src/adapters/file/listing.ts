@@ -6,8 +6,8 @@
  * LI1  Between two slices streams may begin, change and go, as between two pages: none is listed twice, and one that was
  *      there all the time, and was asked for all the time, is listed.
  */
-import { nextTurn } from '../../base/next-turn.ts';
 import type { ListRequest, StreamInfo } from '../../ports/event-store.ts';
+import { nextTurn } from '../next-turn.ts';
 import type { Catalog } from './catalog.ts';
 
 /** Looking at so many takes a few milliseconds. */

@@ -13,8 +13,8 @@
  *      to the log.
  */
 import { join } from 'node:path';
-import { nextTurn } from '../../base/next-turn.ts';
 import { OrchestratorError } from '../../model/errors.ts';
+import { nextTurn } from '../next-turn.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogSnapshot } from './catalog-snapshot.ts';
 import { type Compaction, compact, garbageOf } from './compaction.ts';

@@ -7,7 +7,6 @@
  * AP2  Only what a run would do by itself is applied: an order, and what the scheduler makes of it.
  * AP3  However many tries it has, the event loop gets its turns; virtual time stands still meanwhile.
  */
-import { nextTurn } from '../../base/next-turn.ts';
 import { quote } from '../../base/values.ts';
 import {
   checkInteger,
@@ -171,7 +170,7 @@ async function search(
       if (done === true) return value;
       if (placed < PLACED_PER_TURN) continue;
       placed = 0;
-      await nextTurn();
+      await new Promise((resolve) => setImmediate(resolve));
     }
   } finally {
     letGo();
