@@ -84,6 +84,8 @@ export interface RunMoved extends Fact<'RunMoved'> {
   readonly added: readonly TaskPath[];
   /** Tasks that only the old one had; whatever was known of them is gone. */
   readonly removed: readonly TaskPath[];
+  /** Of those that are added, the ones that an earlier version had: they begin anew behind the attempts they have made. */
+  readonly earlierAttempts?: readonly { readonly path: TaskPath; readonly attempts: number }[];
 }
 /** The last event: all tasks have ended, and none failed in a way that fails the run. */
 export interface RunCompleted extends Fact<'RunCompleted'> {}

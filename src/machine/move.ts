@@ -4,9 +4,13 @@
  * Who may call it: `decide`, which judges a move, and `evolve`, which carries it out.
  *
  * MV1  A task keeps what is known of it if it does the same work in both versions, and everything it depends on keeps
- *      its own; else it begins anew, with the next attempt number, so that late reports of old attempts stay stale.
+ *      its own; else it begins anew, with the next attempt number, so that late reports of old attempts stay stale, and
+ *      nobody takes its work for that of another version; also when it was gone in between.
  * MV2  What is in progress goes on or forbids the move; no body is left behind by one.
- * MV3  The event names what begins anew; that it does, and nothing else, follows from the event and the two plans.
+ * MV3  What is kept has the policies of the new version; a limit of all its attempts counts from the first of them, or from
+ *      the next if there was none before.
+ * MV4  The event names what begins anew, and what comes back with how many attempts behind it; that it does, and nothing
+ *      else, follows from the event and the two plans.
  */
 import { type CompiledPlan, isFailureTolerated } from '../model/plan.ts';
 import { isSameWork } from '../model/same-plan.ts';
@@ -40,6 +44,11 @@ export function decideMove(state: RunState, command: MoveRun): Decision {
   const root = state.scopes[0] as ScopeState;
   const again = beginAnew(root, plan, new Set(command.again));
   const removed = root.plan.ids.filter((id) => !plan.indexOf.has(id));
+  const added = plan.ids.filter((id) => !root.plan.indexOf.has(id));
+  const earlierAttempts = added.flatMap((path) => {
+    const attempts = state.goneAttempts?.get(path);
+    return attempts === undefined ? [] : [{ path, attempts }];
+  });
   const reasons = [...ending(state), ...underWay(root, again, removed)];
   if (reasons.length > 0) return refuse(state, workflowVersion, reasons);
   return {
@@ -50,8 +59,9 @@ export function decideMove(state: RunState, command: MoveRun): Decision {
     workflowVersion,
     fromVersion: state.workflowVersion,
     again: [...again],
-    added: plan.ids.filter((id) => !root.plan.indexOf.has(id)),
+    added,
     removed,
+    ...(earlierAttempts.length === 0 ? undefined : { earlierAttempts }),
   };
 }
 
@@ -131,6 +141,11 @@ export function carryOutMove(state: RunState, event: RunMoved, plan: CompiledPla
     const before = old.plan.indexOf.get(id);
     if (before !== undefined) keep(old, before, root, i, again.has(id));
   }
+  for (const { path, attempts } of event.earlierAttempts ?? []) {
+    const i = plan.indexOf.get(path);
+    if (i !== undefined) beginBehind(root, i, attempts);
+  }
+  state.goneAttempts = goneFrom(old, plan, state.goneAttempts);
   for (let i = 0; i < plan.size; i++) if (isTerminal(root.status[i] as number)) count(root, i);
   for (const [index, { priority }] of root.details) if (priority !== undefined) spreadPriority(root, index);
   state.plan = plan;
@@ -146,13 +161,50 @@ function keep(old: ScopeState, before: number, root: ScopeState, i: number, isAg
   root.attempts[i] = old.attempts[before] as number;
   const details = peekDetails(old, before);
   if (isAgain) {
-    if (root.attempts[i] !== 0) detailsOf(root, i).earlierAttempts = root.attempts[i] as number;
+    beginBehind(root, i, root.attempts[i]);
     if (details?.priority !== undefined) detailsOf(root, i).priority = details.priority;
     return;
   }
   root.status[i] = old.status[before] as number;
   if (before in old.outputs) root.outputs[i] = old.outputs[before];
-  if (details !== undefined) Object.assign(detailsOf(root, i), details);
+  if (details === undefined) return;
+  const { deadlineAt } = details;
+  Object.assign(detailsOf(root, i), details, {
+    deadlineAt: deadlineAt === undefined ? undefined : deadlineIn(old, before, root, i, deadlineAt),
+  });
+}
+
+/** The limit of a task with all its attempts is that of the new version, from the same first start. */
+function deadlineIn(
+  old: ScopeState,
+  before: number,
+  root: ScopeState,
+  i: number,
+  deadlineAt: number,
+): number | undefined {
+  const { totalTimeoutMs: then = 0 } = (old.plan.tasks[before] as AnyTask).policies;
+  const { totalTimeoutMs: now } = (root.plan.tasks[i] as AnyTask).policies;
+  return now === undefined ? undefined : deadlineAt - then + now;
+}
+
+/** A task begins anew, behind attempts that it or one of its name has made in other versions. */
+function beginBehind(root: ScopeState, i: number, attempts: number): void {
+  if (attempts === 0) return;
+  root.attempts[i] = attempts;
+  detailsOf(root, i).earlierAttempts = attempts;
+}
+
+/** The attempts of tasks that are in no version any more. */
+function goneFrom(
+  old: ScopeState,
+  plan: CompiledPlan,
+  before: ReadonlyMap<string, number> | undefined,
+): ReadonlyMap<string, number> | undefined {
+  const gone = new Map(before);
+  for (const id of plan.ids) gone.delete(id);
+  for (const [i, id] of old.plan.ids.entries())
+    if (!plan.indexOf.has(id) && old.attempts[i] !== 0) gone.set(id, old.attempts[i] as number);
+  return gone.size === 0 ? undefined : gone;
 }
 
 /** Counts a task that has ended, as its own event once did. */

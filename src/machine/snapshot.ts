@@ -72,6 +72,7 @@ export interface StateSnapshot {
   readonly workflowVersion: number;
   /** Whether that is another one than it was started with. */
   readonly isMoved: boolean;
+  readonly goneAttempts?: readonly (readonly [string, number])[] | undefined;
   readonly input?: unknown;
   readonly priority: number;
   readonly key?: string | undefined;
@@ -94,6 +95,7 @@ export function snapshotOf(state: RunState): StateSnapshot {
     plan: planMark(state.plan),
     ...{ runId, seq, status, workflowVersion, isMoved, input, priority, key, createdAt, finishedAt },
     ...{ cancelReason, failedPath, failure, halted, haltedPath },
+    goneAttempts: state.goneAttempts === undefined ? undefined : [...state.goneAttempts],
     scopes: state.scopes.map(snapshotOfScope),
   };
   return { ...body, digest: digestOf(body) };
@@ -146,6 +148,7 @@ export function restore(
   const { cancelReason, failedPath, failure, halted, haltedPath } = snapshot;
   Object.assign(state, { seq, status, workflowVersion, isMoved, priority, key, createdAt, finishedAt });
   Object.assign(state, { cancelReason, failedPath, failure, halted, haltedPath });
+  if (snapshot.goneAttempts !== undefined) state.goneAttempts = new Map(snapshot.goneAttempts);
   state.input = guard(snapshot.input, 'input of a checkpoint ');
   const byPrefix = new Map<string, ScopeState>();
   snapshot.scopes.forEach((scope, number) => {

@@ -85,6 +85,8 @@ export interface RunState {
   workflowVersion: number;
   /** Whether it goes on with another version than it was started with. */
   isMoved: boolean;
+  /** Attempts of tasks that a move has removed, by their ids: one that another move brings back goes on counting. */
+  goneAttempts: ReadonlyMap<string, number> | undefined;
   input: unknown;
   priority: number;
   key: string | undefined;
@@ -123,6 +125,7 @@ export function initialState(runId: string, plan: CompiledPlan, planOf: PlanOf =
     status: 'created',
     workflowVersion: 0,
     isMoved: false,
+    goneAttempts: undefined,
     input: undefined,
     priority: 0,
     key: undefined,

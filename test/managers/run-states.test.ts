@@ -381,6 +381,12 @@ describe('a persistence manager alone', () => {
       dueAt: (origin?.dueAt ?? 0) + laterMs,
       deadlineAt: (origin?.deadlineAt ?? 0) + laterMs,
     });
+    // Forked at the same moment, the fork has as long as its origin: no more is added for what was added already.
+    await manager.fork('fork-1', 4);
+    expect((await manager.loadState('fork-2')).tasks[0]).toMatchObject({
+      dueAt: fork.tasks[0]?.dueAt,
+      deadlineAt: fork.tasks[0]?.deadlineAt,
+    });
   });
 
   it('refuses what it cannot do, by name', async () => {

@@ -105,7 +105,7 @@ describe('run.moveTo', () => {
     expect(statuses(run)).toMatchObject({ search: 'completed', check: 'completed', parse: 'completed' });
     held.open();
     await run.result();
-    expect(calls).toEqual(['search', 'parse parse', 'check', 'parse parse@2']);
+    expect(calls).toEqual(['search', 'parse parse', 'check', 'parse parse#2']);
     const types = (await eventsOf(run)).map(({ type }) => type);
     expect(types.filter((type) => type === 'RunMoved')).toHaveLength(1);
   });
@@ -242,6 +242,83 @@ describe('moves of all runs of a workflow', () => {
     expect(refusal(() => host.workflows.rollbackWorkflow('report', 1, { takeRun: true } as never)).code).toBe(
       'OPTION_UNKNOWN',
     );
+  });
+});
+
+describe('a task that a move takes away and another one brings back', () => {
+  it('goes on counting its attempts, and does its work under another idempotency key, also from a checkpoint', async () => {
+    for (const keeps of [false, true]) {
+      const store = new DurableMemory();
+      const keys: string[] = [];
+      const versions = [10, undefined, 20].map((amount) => {
+        const hold = task('hold', { run: () => new Promise(() => {}) });
+        const pay = task('pay', {
+          inputData: amount,
+          run: ({ idempotencyKey, attempt }) => void keys.push(`${idempotencyKey.split('/')[1]} ${attempt}`),
+        });
+        return defineWorkflow('order', { tasks: amount === undefined ? [hold] : [hold, pay] });
+      });
+      const [first, without, again] = versions as unknown as [Workflow, Workflow, Workflow];
+      const host = await open({ store });
+      const run = await host.manageWorkflow(first, {} as never);
+      await until(() => statuses(run).pay === 'completed');
+      host.workflows.updateWorkflow('order', without);
+      host.workflows.updateWorkflow('order', again);
+      expect((await run.moveTo(2)).removed).toEqual(['pay']);
+      if (keeps) await host.persistState();
+      await host.close({ grace: 0 });
+      const next = await open({ store, workflows: [first, without, again] });
+      const found = next.getRun(run.runId);
+      expect((await found.moveTo(3)).added).toEqual(['pay']);
+      await until(() => statuses(found).pay === 'completed');
+      expect(keys).toEqual(['pay 1', 'pay#2 2']);
+      await next.close({ grace: 0 });
+    }
+  });
+});
+
+describe('a total time limit of a task whose run is moved', () => {
+  const limited = (totalTimeout: string | undefined, failures: number, hold: string) =>
+    defineWorkflow('w', {
+      tasks: [
+        task('t', {
+          ...(totalTimeout === undefined ? {} : { totalTimeout }),
+          retry: { maxAttempts: 9, delay: '20s', maxDelay: '20s', jitter: 0 },
+          run: async ({ attempt, clock }) => {
+            await clock.sleep(hold);
+            if (attempt <= failures) throw new Error('not yet');
+            return attempt;
+          },
+        }),
+      ],
+    });
+
+  it.each([
+    // It waits for its next attempt, or is in progress, at the move.
+    ['is gone', '60s', undefined, 5, '0ms', 'completed'],
+    ['is gone', '60s', undefined, 1, '50s', 'completed'],
+    ['is longer', '60s', '1h', 5, '0ms', 'completed'],
+    ['is longer', '60s', '1h', 1, '50s', 'completed'],
+    ['is shorter', '1h', '30s', 5, '0ms', 'failed'],
+    ['is shorter', '1h', '30s', 1, '50s', 'failed'],
+    ['joins', undefined, '30s', 5, '0ms', 'failed'],
+    ['is the same', '1h', '1h', 5, '0ms', 'completed'],
+  ] as const)('%s with the version (%s, then %s)', async (_, then, now, failures, hold, end) => {
+    const clock = new VirtualClock();
+    const host = await open({ clock });
+    const began = clock.now();
+    const run = await host.manageWorkflow(limited(then, failures, hold));
+    await new Promise<void>((resolve) => void clock.setTimer(5_000, resolve));
+    host.workflows.updateWorkflow('w', limited(now, failures, hold));
+    // Where nothing has changed there is no second version.
+    const { version } = host.workflows.getWorkflow('w');
+    expect((await run.moveTo(version)).again).toEqual([]);
+    const settled = await run.settled();
+    expect(settled.status).toBe(end);
+    if (end === 'completed') return;
+    expect(settled.failures[0]?.failure.message).toContain('its limit of 30000 ms');
+    const from = then === undefined ? 20_000 : 0;
+    expect(clock.now() - began).toBe(from + 30_000);
   });
 });
 

@@ -17,6 +17,7 @@ export function dumpState(state: RunState): Plain {
     failure,
     halted,
     haltedPath,
+    goneAttempts: state.goneAttempts === undefined ? undefined : [...state.goneAttempts],
     scopes: state.scopes.map(dumpScope),
   });
 }

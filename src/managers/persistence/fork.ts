@@ -6,7 +6,8 @@
  * FK1  The run that is forked does not change and is not waited for.
  * FK2  The fork begins behind a whole step; what was decided together stays together.
  * FK3  The whole beginning of the fork is one append: it is there as a whole or not at all.
- * FK4  What was still to come in the copied history (retries, limits) comes as much later as the fork is made later.
+ * FK4  What was still to come in the copied history (retries, limits) comes as much later as the fork is made later, also
+ *      when that history was copied before.
  */
 import type { RunEvent } from '../../machine/events.ts';
 import { evolve } from '../../machine/evolve.ts';
@@ -40,9 +41,11 @@ export async function forkedEvents(
     end = event;
     return true;
   });
-  const laterMs = Math.max(0, at - end.at);
+  let laterMs = 0;
   const events: RunEvent[] = [];
   await history.visit(runId, 1, (event) => {
+    // What a fork has copied keeps the time at which it happened, but its limits count from when the fork was made.
+    if (event.type === 'RunCreated') laterMs = Math.max(0, at - Math.max(end.at, event.forkedFrom?.at ?? 0));
     events.push(copyOf(event, forkId, laterMs));
     return event.seq < end.seq;
   });

@@ -205,6 +205,13 @@ export class AttemptManager {
     }
   }
 
+  /** The run of an attempt that goes on was moved to another version. */
+  moved({ phase, invocation, scope, index }: Ticket): void {
+    if (phase !== 'running' || this.#closed) return;
+    const task = scope.plan.tasks[index] as AnyTask;
+    this.#timers.watchTotal(invocation as Attempt, task, peekDetails(scope, index)?.deadlineAt);
+  }
+
   /** Lets a task wait for the time of its next attempt. */
   retryAt(run: LiveRun, { scope, index, dueAt, deadlineAt }: RetryAt): void {
     if (this.#closed || scope.status[index] !== RETRYING || run.ticketOf(scope, index) !== undefined) return;
@@ -213,7 +220,8 @@ export class AttemptManager {
     ticket.phase = 'delayed';
     run.setTicket(scope, index, ticket);
     const watch = watchOf(ticket);
-    const { retry, totalTimeoutMs = 0 } = (scope.plan.tasks[index] as AnyTask).policies;
+    const { retry, totalTimeoutMs = Number.POSITIVE_INFINITY } = (scope.plan.tasks[index] as AnyTask)
+      .policies;
     // A clock that somebody has put back must not make a wait longer than it can be.
     watch.timer = timers.set(
       Math.min(dueAt - clock.now(), retry?.maxDelayMs ?? Number.POSITIVE_INFINITY),

@@ -31,25 +31,33 @@ export class AttemptTimers {
 
   /** Begins to watch an attempt whose task has limits of time; `deadlineAt` is the end of the time of the task as a whole. */
   watch(attempt: Attempt, task: AnyTask, deadlineAt: number | undefined): void {
-    const { timers, clock } = this.#parts;
+    const { timers } = this.#parts;
     const watch = watchOf(attempt.ticket);
-    const { timeoutMs, totalTimeoutMs } = task.policies;
+    const { timeoutMs } = task.policies;
     const name = `task ${JSON.stringify(attempt.path)}`;
     if (timeoutMs !== undefined) {
       watch.timer = timers.set(timeoutMs, () =>
         this.#expire(attempt, 'timeout', timeoutFailure(`attempt ${attempt.attempt} of ${name}`, timeoutMs)),
       );
     }
-    if (deadlineAt !== undefined) {
-      const failure = timeoutFailure(`${name} with all its attempts`, totalTimeoutMs ?? 0);
-      // The one that was set for the wait before this attempt is over with the wait.
-      timers.stop(watch.deadlineTimer);
-      const leftMs = deadlineAt - clock.now();
-      watch.deadlineTimer = timers.set(Math.min(leftMs, totalTimeoutMs ?? leftMs), () =>
-        this.#expire(attempt, 'total_timeout', failure),
-      );
-    }
+    this.watchTotal(attempt, task, deadlineAt);
     this.heartbeat(attempt);
+  }
+
+  /** Watches the time of the task as a whole, in the place of what was watched before. */
+  watchTotal(attempt: Attempt, { policies }: AnyTask, deadlineAt: number | undefined): void {
+    const { timers, clock } = this.#parts;
+    const watch = watchOf(attempt.ticket);
+    // The one that was set for the wait before this attempt is over with the wait.
+    timers.stop(watch.deadlineTimer);
+    watch.deadlineTimer = undefined;
+    if (deadlineAt === undefined) return;
+    const { totalTimeoutMs = Number.POSITIVE_INFINITY } = policies;
+    const name = `task ${JSON.stringify(attempt.path)} with all its attempts`;
+    // A clock that somebody has put back must not make it longer than it can be.
+    watch.deadlineTimer = timers.set(Math.min(deadlineAt - clock.now(), totalTimeoutMs), () =>
+      this.#expire(attempt, 'total_timeout', timeoutFailure(name, totalTimeoutMs)),
+    );
   }
 
   /** Starts the time between two signs of life anew. */

@@ -194,7 +194,8 @@ class AttemptContext implements HandlerContext<unknown, unknown> {
     const earlier = peekDetails(scope, index)?.earlierAttempts ?? 0;
     const key = `${this.#attempt.liveRun.runId}/${this.#attempt.path}`;
     // What begins anew after a move does other work: nobody may take it for the same.
-    return earlier === 0 ? key : `${key}@${earlier + 1}`;
+    // The id of no task has a #.
+    return earlier === 0 ? key : `${key}#${earlier + 1}`;
   }
 
   get signal(): AbortSignal {

@@ -213,6 +213,7 @@ export class Reloader {
 
   /** Gives the run its new state, and the bodies that are being executed their place in it. */
   #adopt(run: LiveRun, state: RunState, kept: readonly Ticket[]): void {
+    const { plan } = run.state;
     run.state = state;
     run.forgotten = [];
     run.bind(this.#parts.scheduler.bind(state.plan));
@@ -220,7 +221,7 @@ export class Reloader {
       const place = placeNow(run, ticket.scope, ticket.index);
       if (place === undefined || !isCurrent(place.scope, place.index, ticket))
         this.#parts.attempts.end(ticket);
-      else moveTicket(run, ticket);
+      else if (moveTicket(run, ticket) && state.plan !== plan) this.#parts.attempts.moved(ticket);
     }
   }
 

@@ -57,7 +57,9 @@ export function replanRun(run: LiveRun, scheduler: TaskScheduler, attempts: Atte
   const tickets = [...run.tickets()];
   run.forgetTickets();
   run.bind(scheduler.bind(run.state.plan));
-  for (const ticket of tickets) if (!isInProgress(ticket) || !moveTicket(run, ticket)) attempts.end(ticket);
+  for (const ticket of tickets)
+    if (isInProgress(ticket) && moveTicket(run, ticket)) attempts.moved(ticket);
+    else attempts.end(ticket);
 }
 
 /** Its task has started, whether its body runs already or not. */
