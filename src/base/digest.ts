@@ -61,6 +61,8 @@ function mix(lanes: Lanes, value: unknown): void {
     case 'buffer':
     case 'typed':
     case 'view':
+      // The same bytes are other numbers in an array of another type.
+      if (kind === 'typed') lanes.text(value.constructor.name);
       mixBytes(lanes, copyLeaf(value, kind));
       return;
     case 'error': {

@@ -8,7 +8,8 @@ import { isPrimitive, kindOf } from './value-kinds.ts';
 type Pairs = Map<object, Set<object>>;
 
 /**
- * Whether two values are the same in content: plain objects by their keys in any order, arrays, maps and sets in
+ * Whether two values are the same in content: plain objects by their keys in any order, where one that is `undefined` counts
+ * as absent, as in their digest; arrays, maps and sets in
  * their order, dates and buffers by what they hold, errors by name and message. Functions are not compared: one
  * is the same as any other.
  *
@@ -63,10 +64,14 @@ function areSame(a: readonly unknown[], b: readonly unknown[], pairs: Pairs): bo
 }
 
 function areSameRecords(a: Record<string, unknown>, b: Record<string, unknown>, pairs: Pairs): boolean {
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  for (const key of keys) if (!Object.hasOwn(b, key) || !isSame(a[key], b[key], pairs)) return false;
+  const [ours, theirs] = [keysOf(a), keysOf(b)];
+  if (ours.length !== theirs.length) return false;
+  for (const key of ours) if (!Object.hasOwn(b, key) || !isSame(a[key], b[key], pairs)) return false;
   return true;
+}
+
+function keysOf(record: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.keys(record).filter((key) => record[key] !== undefined);
 }
 
 function bytesOf(value: object): Uint8Array {

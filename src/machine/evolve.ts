@@ -130,7 +130,8 @@ function create(state: RunState, event: RunCreated): void {
   state.input = event.input;
   state.priority = event.priority;
   state.key = event.key;
-  state.createdAt = event.at;
+  // A fork begins with the history of another run, and was made later.
+  state.createdAt = event.forkedFrom?.at ?? event.at;
 }
 
 function moveRun(state: RunState, event: RunMoved): void {

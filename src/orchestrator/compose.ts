@@ -238,16 +238,20 @@ function endRun(run: LiveRun, directory: RunDirectory): void {
   directory.ended(run);
 }
 
-/** What was kept only in memory goes with the run; what a durable store keeps, it keeps. */
+/**
+ * What was kept only in memory goes with the run that has ended; what a durable store keeps, it keeps, and so does any with
+ * a run that was only given up on here.
+ */
 function forget(runs: readonly LiveRun[], persistence: PersistenceManager, logger: Logger): void {
   for (const run of runs) {
     run.isReleased = true;
     run.notifyReaders();
   }
-  if (persistence.isDurable) return;
+  const ended = runs.filter((run) => run.isOver).map((run) => run.runId);
+  if (persistence.isDurable || ended.length === 0) return;
   const complain = (error: unknown): void => logger.error({ error }, 'released runs could not be removed');
   try {
-    const remove = () => persistence.remove(runs.map((run) => run.runId));
+    const remove = () => persistence.remove(ended);
     // A store in memory answers at once, so nothing is late unless somebody reads at the moment.
     const removed = persistence.gate.isFree ? remove() : persistence.gate.remove(async () => remove());
     if (removed !== undefined) removed.catch(complain);

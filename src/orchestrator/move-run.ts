@@ -10,6 +10,7 @@ import { checkBoolean, checkKeys, checkRecord, reading } from '../model/checks.t
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import type { TaskPath } from '../model/path.ts';
 import type { Composition } from './compose.ts';
+import { unfinishedRuns } from './recover-runs.ts';
 import { asError } from './start-run.ts';
 
 const OPTIONS = 'an object of options such as { again: ["parse"] }';
@@ -38,7 +39,10 @@ export async function moveRun(
   return moveOf(run, isEvent(decision) ? (decision as RunMoved) : undefined, version);
 }
 
-/** Moves all unfinished runs of a workflow that are live here and have another version. */
+/**
+ * Moves all unfinished runs of a workflow that have another version. Those of the store that are not live here cannot be
+ * moved, and are told of.
+ */
 export async function moveRuns(parts: Composition, workflowId: string, version: number): Promise<MovedRuns> {
   const moved: RunMove[] = [];
   const refused: { runId: string; error: OrchestratorError }[] = [];
@@ -53,11 +57,32 @@ export async function moveRuns(parts: Composition, workflowId: string, version: 
       if (error.code !== 'RUN_FINISHED') refused.push({ runId, error });
     }
   }
+  for (const runId of await unfinishedRuns(parts, workflowId))
+    if (parts.directory.find(runId) === undefined) refused.push({ runId, error: notLive(runId, workflowId) });
   return { moved, refused };
 }
 
+function notLive(runId: string, workflowId: string): OrchestratorError {
+  return new OrchestratorError(
+    'RUN_MOVE_REFUSED',
+    `run ${runId} of workflow ${JSON.stringify(workflowId)} cannot be moved: it is in the store, and not live here. recoverState() says what it lacks`,
+    { details: { runId, workflowId } },
+  );
+}
+
+/** The moves that runs are being asked for: each begins when the one before has been answered. */
+const underWay = new WeakMap<LiveRun, Promise<unknown>>();
+
+function submit(parts: Composition, run: LiveRun, command: MoveRun): Promise<RunMove> {
+  const before = underWay.get(run);
+  const ask = (): Promise<RunMove> => submitNow(parts, run, command);
+  const moving = before === undefined ? ask() : before.then(ask, ask);
+  underWay.set(run, moving);
+  return moving;
+}
+
 /** What the move did is in its event, which is told before the command is acknowledged. */
-function submit({ hub, loop }: Composition, run: LiveRun, command: MoveRun): Promise<RunMove> {
+function submitNow({ hub, loop }: Composition, run: LiveRun, command: MoveRun): Promise<RunMove> {
   let heard: RunMoved | undefined;
   const monitor = {
     observe: (event: { readonly type: string; readonly runId: string }): void => {

@@ -1,7 +1,7 @@
 import { type StateSnapshot, snapshotOf } from '../machine/snapshot.ts';
 import type { Checkpoint } from '../managers/persistence/checkpoints.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
-import { checkKeys, checkRecord, checkSignal, reading } from '../model/checks.ts';
+import { checkInteger, checkKeys, checkRecord, checkSignal, reading } from '../model/checks.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import type { Composition } from './compose.ts';
 import { findRun } from './recover-runs.ts';
@@ -123,23 +123,41 @@ export async function forkRun(parts: Composition, run: LiveRun, given: ForkOptio
     checkKeys(record, new Set(['at', 'input']), 'fork');
     return record as ForkOptions;
   });
-  const { persistence, workflows } = parts;
-  const { workflow } = workflows.get(run.plan.workflowId, run.state.workflowVersion);
-  const input = 'input' in options ? { input: await checkInput(workflow, options.input) } : {};
-  const { at = run.durableSeq } = options;
-  if (typeof at === 'number') {
-    const { runId } = await persistence.fork(run.runId, at, input);
-    return findRun(parts, runId);
-  }
-  const checkpoint = typeof at === 'string' ? await ownCheckpoint(parts, run, at) : at;
-  if ((checkpoint as Checkpoint | null)?.runId !== run.runId)
-    throw refuse('OPTION_INVALID', {
-      at: 'fork/at',
-      found: 'something that is no checkpoint of this run',
-      allowed: FORK_POINT,
-    });
-  const { runId } = await persistence.restoreFromCheckpoint(checkpoint, input);
+  const { persistence } = parts;
+  // Of one that is not in the store yet the store says so.
+  const lastSeq = Math.max(1, run.durableSeq);
+  const { at = lastSeq } = options;
+  const from =
+    typeof at === 'number' ? checkInteger(at, 'fork/at', 1, lastSeq) : await checkpointOf(parts, run, at);
+  const seq = typeof from === 'number' ? from : from.seq;
+  const input = 'input' in options ? { input: await checkForkInput(parts, run, seq, options.input) } : {};
+  const { runId } =
+    typeof from === 'number'
+      ? await persistence.fork(run.runId, from, input)
+      : await persistence.restoreFromCheckpoint(from, input);
   return findRun(parts, runId);
+}
+
+async function checkpointOf(parts: Composition, run: LiveRun, at: Checkpoint | string): Promise<Checkpoint> {
+  const checkpoint = typeof at === 'string' ? await ownCheckpoint(parts, run, at) : at;
+  const { runId, seq } = reading('fork/at', FORK_POINT, () => ({ ...(checkpoint as Partial<Checkpoint>) }));
+  if (runId === run.runId && typeof seq === 'number') return checkpoint;
+  throw refuse('OPTION_INVALID', {
+    at: 'fork/at',
+    found: 'something that is no checkpoint of this run',
+    allowed: FORK_POINT,
+  });
+}
+
+/** The input of a fork is that of the version that the run had where it begins. */
+async function checkForkInput(
+  { persistence, workflows }: Composition,
+  run: LiveRun,
+  seq: number,
+  input: unknown,
+): Promise<unknown> {
+  const { workflowVersion } = run.state.isMoved ? await persistence.loadState(run.runId, { seq }) : run.state;
+  return checkInput(workflows.get(run.plan.workflowId, workflowVersion).workflow, input);
 }
 
 async function ownCheckpoint({ persistence }: Composition, run: LiveRun, id: string): Promise<Checkpoint> {

@@ -76,15 +76,22 @@ async function recoverAll(parts: Composition): Promise<RecoveredState> {
   }
   // A store lists streams as they were created; an append that failed has let others go first.
   heads.sort((a, b) => startOf(a) - startOf(b));
-  for (const head of heads) await recoverRun(parts, head, report);
+  for (const head of heads) {
+    await recoverRun(parts, head, report);
+    if (parts.directory.isClosing) throw closing();
+  }
+  for (const left of report.left) parts.logger.warn({ ...left }, 'an unfinished run was left as it is');
   return report;
 }
 
-/** The ids of the runs in the store that have not ended. */
-async function unfinishedRuns({ persistence }: Composition): Promise<readonly string[]> {
+/** The ids of the runs in the store that have not ended: of one workflow, or of all. */
+export async function unfinishedRuns(
+  { persistence }: Pick<Composition, 'persistence'>,
+  workflowId?: string,
+): Promise<readonly string[]> {
   const runIds: string[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await persistence.listRuns({ statuses: UNFINISHED, limit: PAGE, after });
+    const page = await persistence.listRuns({ statuses: UNFINISHED, limit: PAGE, after, workflowId });
     for (const { stream } of page) runIds.push(stream.slice(RUN_STREAM_PREFIX.length));
     if (page.length < PAGE) return runIds;
     after = page.at(-1)?.stream;
@@ -111,21 +118,53 @@ function isLive({ directory }: Composition, runId: string): boolean {
  * A run of the store, ended or not, whether this process has had it before or not.
  *
  * @param isNew - whether it was made here and now, so that no process can have begun anything of it
- * @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN`, and what the store throws
+ * @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN`, `WORKFLOW_NOT_FOUND` and `HANDLER_UNKNOWN` (what it needs is
+ *   not registered here), `ORCHESTRATOR_CLOSED`, and what the store throws
  */
 export async function findRun(parts: Composition, runId: string, isNew = false): Promise<LiveRun> {
   const { directory } = parts;
   // Somebody else may be reading it; if that fails, it is tried here again.
   await directory.find(runId)?.whenRead;
   const known = directory.find(runId);
-  if (known !== undefined) return known;
+  if (known !== undefined && known.lost === undefined) return known;
   const report: Report = { recovered: [], left: [], lost: [] };
   const head = await readHead(parts, runId, report);
   const run = head === undefined ? undefined : await recoverRun(parts, head, report, isNew);
   const [lost] = report.lost;
   if (lost !== undefined && directory.find(runId) === undefined) throw lost.error;
   // One that has ended may be forgotten again at once; whoever asked for it has it all the same.
-  return directory.find(runId) ?? run ?? directory.get(runId);
+  const found = directory.find(runId) ?? run;
+  if (found !== undefined) return found;
+  const [left] = report.left;
+  if (left !== undefined) throw notRegistered(left);
+  if (directory.isClosing) throw closing(runId);
+  return directory.get(runId);
+}
+
+function notRegistered({ runId, workflowId, workflowVersion, reason, handlers }: LeftRun): OrchestratorError {
+  const isOf = `run ${runId} is of version ${workflowVersion} of workflow ${JSON.stringify(workflowId)}`;
+  const details = { runId, workflowId, workflowVersion };
+  if (reason === 'workflow_missing')
+    return new OrchestratorError(
+      'WORKFLOW_NOT_FOUND',
+      `${isOf}, which is not registered here. It stands in the store as it was; register that version to have it`,
+      { details },
+    );
+  return new OrchestratorError(
+    'HANDLER_UNKNOWN',
+    `${isOf}, of which handlers are not registered here: ${handlers.join(', ')}`,
+    { details: { ...details, handlers } },
+  );
+}
+
+/** @param runId - of a run that was made and stands in the store */
+function closing(runId?: string): OrchestratorError {
+  const goesOn = runId === undefined ? 'Runs go on' : `Run ${runId} is in the store, and goes on`;
+  return new OrchestratorError(
+    'ORCHESTRATOR_CLOSED',
+    `this orchestrator is closing. ${goesOn} when the store is opened again.`,
+    { details: runId === undefined ? {} : { runId } },
+  );
 }
 
 /** The first event of a run that is in the store. @throws OrchestratorError `RUN_NOT_FOUND`, `EVENT_UNKNOWN` */
@@ -162,7 +201,7 @@ async function recoverRun(
   const { workflows, scheduler, directory, reloader, logger } = parts;
   const left = missingOf(parts, runId, created);
   if (left !== undefined) {
-    leave(parts, report, left);
+    report.left.push(left);
     return undefined;
   }
   // While the store was read somebody else may have brought it back, or begun to close.
@@ -188,7 +227,7 @@ async function recoverRun(
     run.whenRead = undefined;
     if (OrchestratorError.is(thrown, 'WORKFLOW_NOT_FOUND')) {
       directory.withdraw(run);
-      leave(parts, report, movedAway(runId, created, thrown));
+      report.left.push(movedAway(runId, created, thrown));
       return undefined;
     }
     if (!isUnreadable(thrown)) {
@@ -207,11 +246,6 @@ async function recoverRun(
     run.settle();
     return undefined;
   }
-}
-
-function leave({ logger }: Composition, report: Report, left: LeftRun): void {
-  report.left.push(left);
-  logger.warn({ ...left }, 'an unfinished run was left as it is');
 }
 
 /** It was moved to a version that is not registered here. */

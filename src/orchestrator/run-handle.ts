@@ -256,9 +256,9 @@ export class Run<Outputs = Readonly<Record<string, unknown>>> {
     return this.#services.move(this.#run, version, options);
   }
 
-  /** Forgets an ended run: its log, its outputs. `false` when it has not ended. */
+  /** Forgets an ended run: its log, its outputs. `false` when it has not ended, also when it was given up on here. */
   release(): boolean {
-    if (!this.#run.isOver && this.#run.lost === undefined) return false;
+    if (!this.#run.isOver) return false;
     this.#run.isDiscarded = true;
     this.#services.release(this.#run);
     return true;

@@ -202,7 +202,9 @@ export class RunStarter {
     }
     await this.#parts.directory.find(runId)?.whenRead;
     // Told by the log, since its workflow need not be registered here.
-    const known = this.#parts.directory.find(runId);
+    const here = this.#parts.directory.find(runId);
+    // One that was given up on here is read again: the store may be mended.
+    const known = here?.lost === undefined ? here : undefined;
     if (known === undefined) refuseOther(asked, runId, await headOf(this.#parts, runId));
     return this.#join(known ?? (await findRun(this.#parts, runId)), version, start, input);
   }

@@ -182,7 +182,11 @@ describe.each([
             await manager.loadState('run-1', { seq: end }),
             await manager.loadState('fork-1'),
           ];
-          expect(withoutTimes(copy)).toEqual({ ...withoutTimes(origin), runId: 'fork-1' });
+          // It was started when it was made.
+          expect(withoutTimes(copy)).toEqual({
+            ...withoutTimes(origin),
+            ...{ runId: 'fork-1', createdAt: 1_000_000 },
+          });
           // Whoever opens the store can lead it to its end.
           const again = new World(plan);
           again.log.push(...log.map((event) => ({ ...event, runId: 'run-1' })));

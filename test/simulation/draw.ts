@@ -219,10 +219,13 @@ function drawBehaviour({ chance, has }: Draft, isLikelyGood: boolean): Behaviour
   const end = chance.chance(isLikelyGood ? 0.88 : 0.45)
     ? 'return'
     : chance.pick(['throw', 'throw', 'throw', 'throw_null', 'fatal', 'hang'] as const);
+  const isDeaf = has.has('deafness') && chance.chance(0.5) && end !== 'hang';
+  // Long enough to end beside the attempt after it.
+  if (isDeaf && chance.chance(0.7)) waits.push(chance.int(10, 60));
   return {
     waits,
     end,
-    ...(has.has('deafness') && chance.chance(0.3) && end !== 'hang' ? { deaf: true as const } : undefined),
+    ...(isDeaf ? { deaf: true as const } : undefined),
     ...(isSlow && chance.chance(0.2)
       ? { tells: chance.pick(['progress', 'heartbeat'] as const) }
       : undefined),
@@ -355,6 +358,8 @@ function drawFaults({ chance, has }: Draft): readonly Fault[] {
     });
   if (has.has('largeOutputs') && chance.chance(0.3))
     faults.push({ type: 'blob_fails', blob: chance.int(1, 5) });
+  // A fork is read back by whoever has made it.
+  if (has.has('forks') && chance.chance(0.2)) faults.push({ type: 'read_fails', read: chance.int(6, 24) });
   if (has.has('storeFaults')) for (let i = chance.int(1, 2); i > 0; i--) faults.push(drawStoreFault(chance));
   if (has.has('takeovers')) faults.push({ type: 'takeover', at: chance.int(1, 80), ms: chance.int(1, 30) });
   if (has.has('reopens'))
@@ -370,12 +375,17 @@ function drawFaults({ chance, has }: Draft): readonly Fault[] {
 
 function drawStoreFault(chance: Chance): Fault {
   const append = chance.int(1, 25);
-  switch (chance.int(0, 5)) {
+  switch (chance.int(0, 6)) {
     case 0:
       return { type: 'slow', append, ms: chance.int(10, 60) };
     case 1:
-      return { type: 'read_fails', read: chance.int(1, 30) };
     case 2:
+      return {
+        type: 'read_fails',
+        read: chance.int(2, chance.pick([12, 25, 50])),
+        times: chance.pick([1, 1, 2, 4]),
+      };
+    case 3:
       return { type: 'append_fails', append, how: 'poisoned', times: 1 };
     default:
       return {

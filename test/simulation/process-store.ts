@@ -121,7 +121,12 @@ class ProcessStore {
     const { world, counts, process, isImmediate } = this.#parts;
     if (!this.#isCalled()) return never();
     const number = ++counts.reads;
-    const fails = this.#parts.faults().some((fault) => fault.type === 'read_fails' && fault.read === number);
+    const fails = this.#parts
+      .faults()
+      .some(
+        (fault) =>
+          fault.type === 'read_fails' && number >= fault.read && number < fault.read + (fault.times ?? 1),
+      );
     if (fails) return this.#fail(`${what} ${number}`) as Promise<never>;
     if (isImmediate) return look();
     return new Promise((resolve) => world.after(this.#latency(), () => resolve(look()), process));

@@ -109,7 +109,8 @@ export type Fault =
       readonly times: number;
     }
   | { readonly type: 'slow'; readonly append: number; readonly ms: number }
-  | { readonly type: 'read_fails'; readonly read: number }
+  /** From that number on, so many times. */
+  | { readonly type: 'read_fails'; readonly read: number; readonly times?: number }
   /** What was to be kept beside the log is not. */
   | { readonly type: 'blob_fails'; readonly blob: number }
   /** The process stands still; another one takes the store; it goes on and does not know. */

@@ -71,14 +71,24 @@ export class Blobs {
     return this.load(runId, reference as Reference);
   }
 
-  /** Keeps for one run what events of another one refer to, so that each can be removed without the other. */
-  async copy(fromRunId: string, toRunId: string, events: readonly RunEvent[]): Promise<void> {
+  /**
+   * Keeps for one run what events of another one refer to, so that each can be removed without the other.
+   * @param onCopy - called before each
+   */
+  async copy(
+    fromRunId: string,
+    toRunId: string,
+    events: readonly RunEvent[],
+    onCopy: () => void,
+  ): Promise<void> {
     const copied = new Set<string>();
     for (const event of events) {
       if (event.type !== 'TaskCompleted' || !Reference.is(event.output)) continue;
       if (copied.has(event.output.id)) continue;
       copied.add(event.output.id);
-      await this.#write(toRunId, event.output, await this.#read(fromRunId, event.output));
+      const bytes = await this.#read(fromRunId, event.output);
+      onCopy();
+      await this.#write(toRunId, event.output, bytes);
     }
   }
 

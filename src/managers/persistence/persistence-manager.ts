@@ -100,6 +100,7 @@ export class PersistenceManager {
       blobs: this.blobs,
       context: () => this.#context,
       append: (runId, events) => this.append([this.appendOf(streamOf(runId), events, factsOfLog(events))]),
+      discard: async (runId) => this.remove([runId]),
     });
   }
 

@@ -30,6 +30,7 @@ export function factsOfLog(events: readonly RunEvent[]): StreamFacts | undefined
   if (created?.type !== 'RunCreated') return undefined;
   let status: RunStatus = 'created';
   for (const { type } of events) status = STATUS_AFTER.get(type) ?? status;
-  const { workflowId, at: startedAt, attributes } = created;
+  const { workflowId, attributes } = created;
+  const startedAt = created.forkedFrom?.at ?? created.at;
   return { workflowId, status, startedAt, ...(attributes === undefined ? undefined : { attributes }) };
 }

@@ -55,6 +55,8 @@ export interface RunStatesParts {
   readonly blobs: Blobs;
   readonly context: () => PersistenceContext | undefined;
   readonly append: (runId: string, events: readonly RunEvent[]) => void | Promise<void>;
+  /** Removes a run from the store, with its blobs. */
+  readonly discard: (runId: string) => Promise<void>;
 }
 
 export class RunStates {
@@ -133,8 +135,7 @@ export class RunStates {
     const end = events[events.length - 1]?.seq ?? 0;
     if (end < seq) throw behindTheEnd(runId, `${at}/seq`, seq, end);
     this.#parts.access.checkOpen();
-    await this.#parts.blobs.copy(runId, forkId, events);
-    await this.#parts.append(forkId, events);
+    await this.#write(runId, forkId, events);
     await context.adopt?.(forkId);
     return { runId: forkId, forkedFrom: { runId, seq: end } };
   }
@@ -157,12 +158,27 @@ export class RunStates {
     const { history } = this.#parts;
     const events = await history.whole(runId, () => rerunEvents(history, request, at));
     this.#parts.access.checkOpen();
-    await this.#parts.blobs.copy(runId, newId, events);
-    await this.#parts.append(newId, events);
+    await this.#write(runId, newId, events);
     await context.adopt?.(newId);
     const [created] = events;
     const seq = created?.type === 'RunCreated' ? (created.forkedFrom?.seq ?? 0) : 0;
     return { runId: newId, forkedFrom: { runId, seq } };
+  }
+
+  /** Writes the beginning of a run that was made of another one; if that fails, nothing of it stays. */
+  async #write(fromRunId: string, runId: string, events: readonly RunEvent[]): Promise<void> {
+    const { blobs, append, discard } = this.#parts;
+    let copied = 0;
+    try {
+      await blobs.copy(fromRunId, runId, events, () => {
+        copied++;
+      });
+      await append(runId, events);
+    } catch (error) {
+      // Whether it was written or not, nobody was told of it.
+      if (copied > 0) await discard(runId).catch(() => {});
+      throw error;
+    }
   }
 
   /** A checkpoint that was removed is as good as one that was damaged: what it says can be replayed. */

@@ -1,5 +1,12 @@
 /** What a workflow manager is given, checked. */
-import { checkBoolean, checkFunction, checkKeys, checkRecord, reading } from '../../model/checks.ts';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkKeys,
+  checkRecord,
+  reading,
+} from '../../model/checks.ts';
 import type { AnyWorkflow } from '../../model/workflow.ts';
 
 /** What a manager asks of those around it; alone it needs none of it. */
@@ -25,6 +32,11 @@ export function checkParts(given: unknown): WorkflowManagerParts {
 }
 
 const ROLLBACK: ReadonlySet<string> = new Set(['takeRuns']);
+
+/** The number of a version. @throws OrchestratorError `OPTION_INVALID` */
+export function checkVersion(given: unknown, at: string): number {
+  return checkInteger(given, at, 1, Number.MAX_SAFE_INTEGER);
+}
 
 /** Whether a rollback takes runs along. @throws OrchestratorError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function checkRollback(given: unknown): boolean {

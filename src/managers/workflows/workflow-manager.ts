@@ -24,7 +24,12 @@ import { diffPlans, type VersionDiff } from '../../model/workflow-diff.ts';
 import type { VersionNumbers } from './definitions.ts';
 import type { MovedRuns, RolledBack } from './run-move.ts';
 import { type RegisteredWorkflow, VersionList, type WorkflowVersion } from './version-list.ts';
-import { checkParts, checkRollback, type WorkflowManagerParts } from './workflow-manager-parts.ts';
+import {
+  checkParts,
+  checkRollback,
+  checkVersion,
+  type WorkflowManagerParts,
+} from './workflow-manager-parts.ts';
 import { archived, changedMeanwhile, inUse, notAtOnce } from './workflow-refusals.ts';
 
 /** Tasks, or a whole workflow, or a function that edits a copy of the newest version. */
@@ -167,7 +172,7 @@ export class WorkflowManager {
     options?: { takeRuns: true },
   ): RegisteredWorkflow | Promise<RolledBack> {
     const takes = checkRollback(options);
-    const workflow = this.get(name, version).workflow.again();
+    const workflow = this.get(name, checkVersion(version, 'rollbackWorkflow')).workflow.again();
     const registered = this.#append(workflow, compile(workflow), version);
     if (!takes) return registered;
     return this.#moveRuns(name, registered.version).then((runs) => ({ registered, ...runs }));
@@ -211,9 +216,9 @@ export class WorkflowManager {
    * @throws OrchestratorError `WORKFLOW_NOT_FOUND`
    */
   diff(name: string, from: number, to: number): VersionDiff {
-    const { plan } = this.get(name, from);
+    const { plan } = this.get(name, checkVersion(from, 'diff/from'));
     const affectedRuns = this.#unfinishedRuns(plan.workflowId, from);
-    return { ...diffPlans(plan, this.get(name, to).plan), affectedRuns };
+    return { ...diffPlans(plan, this.get(name, checkVersion(to, 'diff/to')).plan), affectedRuns };
   }
 
   /**
