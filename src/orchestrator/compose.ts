@@ -47,6 +47,8 @@ export interface Composition extends Omit<Foundation, 'epoch'> {
   readonly workflows: WorkflowManager;
   /** What numbers of versions mean in a store that outlives this process. */
   readonly definitions: Definitions | undefined;
+  /** Whether a workflow is registered although handlers are missing that it names. */
+  readonly admission: { isLenient: boolean };
   readonly scheduler: TaskScheduler;
   readonly ledger: Ledger;
   readonly claims: Claims;
@@ -74,14 +76,15 @@ export async function compose(options: CheckedOptions): Promise<Composition> {
   const running = composeRunning(options, foundation, scheduling, wake);
   const { persistence, clock, handlers, directory } = foundation;
   const definitions = persistence.isDurable ? new Definitions(persistence, () => clock.now()) : undefined;
+  const admission = { isLenient: false };
   const admit = (workflow: AnyWorkflow): void => {
     const plan = compile(workflow);
-    handlers.check(plan);
+    if (!admission.isLenient || handlers.missing(plan).length === 0) handlers.check(plan);
     scheduling.scheduler.bind(plan);
   };
   const unfinishedRuns = directory.unfinishedOf.bind(directory);
   const workflows = new WorkflowManager({ admit, unfinishedRuns }, definitions);
-  return { ...foundation, ...scheduling, ...running, workflows, definitions };
+  return { ...foundation, ...scheduling, ...running, workflows, definitions, admission };
 }
 
 /** What needs nobody else. */

@@ -9,13 +9,15 @@
 
 import type { Grant } from '../managers/resources/claims.ts';
 import { type LiveRun, runOfCaller } from '../managers/workflows/live-run.ts';
-import { OrchestratorError } from '../model/errors.ts';
+import { checkRecord, reading } from '../model/checks.ts';
+import { OrchestratorError, refuse } from '../model/errors.ts';
+import type { WorkerModule } from '../model/worker-handlers.ts';
 import { allocateForTask } from './allocate-for-task.ts';
 import { type Composition, compose } from './compose.ts';
 import { listRuns, type RunInfo } from './list-runs.ts';
 import { moveRuns } from './move-run.ts';
 import { Observers } from './observers.ts';
-import { type CheckedOptions, checkOptions } from './options.ts';
+import { type CheckedOptions, checkHandlers, checkOptions, modulesOf } from './options.ts';
 import {
   connectPersistence,
   type PersistedState,
@@ -24,7 +26,7 @@ import {
 } from './persist-state.ts';
 import { checkPrune } from './prune-options.ts';
 import { type PrunedRuns, pruneRuns } from './prune-runs.ts';
-import { type RecoveredState, recoverRuns } from './recover-runs.ts';
+import { type RecoveredState, recoverRuns, whenRecovered } from './recover-runs.ts';
 import { Retention } from './retention.ts';
 import { RunStarter } from './run-starter.ts';
 import { checkGrace, shutDown } from './shut-down.ts';
@@ -58,16 +60,45 @@ export class Engine {
 
   /** Registers the workflows of the options, and goes on with what the store has unfinished. */
   async begin(): Promise<void> {
-    await this.#nameExports();
+    await this.#nameExports(this.#options.modules);
     await this.parts.definitions?.load();
     this.observers.begin(this.#options);
-    for (const workflow of this.#options.workflows) this.starter.register(workflow);
+    const { admission } = this.parts;
+    admission.isLenient = this.#options.missingHandlers === 'leave';
+    try {
+      for (const workflow of this.#options.workflows) this.starter.register(workflow);
+    } finally {
+      admission.isLenient = false;
+    }
     await recoverRuns(this.parts);
   }
 
+  async registerHandlers(given: unknown): Promise<RecoveredState> {
+    this.checkOpen();
+    const { handlers } = this.parts;
+    const at = 'registerHandlers';
+    const allowed = 'an object from name to function';
+    const { named, modules } = reading(at, allowed, () => {
+      const record = checkRecord(given, at, allowed);
+      return { named: checkHandlers(record, at), modules: modulesOf(record) };
+    });
+    for (const name of named.keys())
+      if (handlers.has(name))
+        throw refuse('OPTION_CONFLICT', {
+          at: `registerHandlers/${name}`,
+          found: `the name ${JSON.stringify(name)}, which means a handler already`,
+          allowed: 'names that are not registered',
+        });
+    for (const [name, handler] of named) handlers.register(name, handler);
+    await this.#nameExports(modules);
+    this.checkOpen();
+    // One that is under way may have passed by what can go on only now.
+    await whenRecovered(this.parts);
+    return recoverRuns(this.parts);
+  }
+
   /** Makes the exports of modules known by their names, in the order of the modules. */
-  async #nameExports(): Promise<void> {
-    const { modules } = this.#options;
+  async #nameExports(modules: readonly WorkerModule[]): Promise<void> {
     if (modules.length === 0) return;
     const { handlers, workers, clock } = this.parts;
     // Threads are real: virtual time must not pass while they begin.

@@ -53,6 +53,12 @@ export interface OrchestratorOptions {
    * all functions that the module exports can be named; a function given here comes first.
    */
   readonly handlers?: Readonly<Record<string, Handler<never, never> | WorkerHandler>> | undefined;
+  /**
+   * What becomes of `workflows` that name handlers which are not among `handlers`: `refuse` (default) refuses to open with
+   * `HANDLER_UNKNOWN`; `leave` registers them all the same: their unfinished runs are left (`handler_missing`), and no new ones
+   * are started, until `registerHandlers` has given what they lack.
+   */
+  readonly missingHandlers?: 'refuse' | 'leave' | undefined;
   /** Where events are kept. Default: in memory, until the process ends. */
   readonly store?: EventStore | undefined;
   /**
@@ -121,6 +127,7 @@ export interface CheckedOptions {
   readonly handlers: ReadonlyMap<string, AnyHandler | WorkerRef>;
   /** Modules all of whose exports can be named. */
   readonly modules: readonly WorkerModule[];
+  readonly missingHandlers: 'refuse' | 'leave';
   readonly store: EventStore | undefined;
   readonly inlineLimit: number;
   /** `undefined`: never. */
@@ -153,6 +160,7 @@ const STORE_METHODS = ['append', 'read', 'list', 'findKey', 'remove', 'claim', '
 const KEYS: ReadonlySet<string> = new Set([
   'workflows',
   'handlers',
+  'missingHandlers',
   'store',
   'inlineLimit',
   'checkpoints',
@@ -193,6 +201,10 @@ function readOptions(given: unknown, at: string): CheckedOptions {
     workflows: checkWorkflows(options.workflows, `${at}/workflows`),
     handlers: checkHandlers(options.handlers, `${at}/handlers`),
     modules: modulesOf(options.handlers),
+    missingHandlers:
+      options.missingHandlers === undefined
+        ? 'refuse'
+        : checkChoice(options.missingHandlers, `${at}/missingHandlers`, ['refuse', 'leave'] as const),
     store: checkPort(options.store, `${at}/store`, STORE_METHODS),
     inlineLimit:
       options.inlineLimit === undefined
@@ -256,7 +268,8 @@ function checkPort<Port extends object>(
   );
 }
 
-function checkHandlers(value: unknown, at: string): ReadonlyMap<string, AnyHandler | WorkerRef> {
+/** @throws OrchestratorError `OPTION_INVALID`, `ID_INVALID` … */
+export function checkHandlers(value: unknown, at: string): ReadonlyMap<string, AnyHandler | WorkerRef> {
   const handlers = new Map<string, AnyHandler | WorkerRef>();
   if (value === undefined) return handlers;
   const record = checkRecord(value, at, 'an object from name to function');
@@ -265,7 +278,7 @@ function checkHandlers(value: unknown, at: string): ReadonlyMap<string, AnyHandl
 }
 
 /** What `workerHandlers(…)` gives has its module under a symbol, which goes along when it is spread. */
-function modulesOf(handlers: object | undefined): readonly WorkerModule[] {
+export function modulesOf(handlers: object | undefined): readonly WorkerModule[] {
   if (handlers === undefined) return [];
   const record = handlers as Readonly<Record<symbol, unknown>>;
   return Object.getOwnPropertySymbols(handlers)

@@ -12,8 +12,10 @@ import type { TaskScheduler } from '../managers/scheduling/task-scheduler.ts';
 import type { WorkflowManager } from '../managers/workflows/workflow-manager.ts';
 import { checkFunction } from '../model/checks.ts';
 import { refuse } from '../model/errors.ts';
+import type { Handler } from '../model/handler.ts';
 import type { TaskPath } from '../model/path.ts';
 import { type AnyTask, isTask, type Task } from '../model/task.ts';
+import type { WorkerHandler } from '../model/worker-handlers.ts';
 import type { Workflow } from '../model/workflow.ts';
 import type { WorkflowData } from '../model/workflow-data.ts';
 import type { Monitor } from '../ports/monitor.ts';
@@ -118,6 +120,20 @@ export class Orchestrator {
    */
   async recoverState(): Promise<RecoveredState> {
     return this.#engine.recoverState();
+  }
+
+  /**
+   * Makes more handlers known by their names, and goes on with the runs of the store that were left for want of them.
+   *
+   * @param handlers - as `handlers` of `open`
+   * @returns as `recoverState`
+   * @throws OrchestratorError `OPTION_CONFLICT` for a name that is known already, and no other one is registered then;
+   *   `OPTION_INVALID`, `HANDLER_LOAD_FAILED`, and as `recoverState`
+   */
+  async registerHandlers(
+    handlers: Readonly<Record<string, Handler<never, never> | WorkerHandler>>,
+  ): Promise<RecoveredState> {
+    return this.#engine.registerHandlers(handlers);
   }
 
   /**

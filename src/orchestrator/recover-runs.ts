@@ -66,6 +66,11 @@ export function recoverRuns(parts: Composition): Promise<RecoveredState> {
   return recovering;
 }
 
+/** Settles when the recovery that is under way has ended, well or not. */
+export async function whenRecovered(parts: Composition): Promise<void> {
+  await underWay.get(parts)?.catch(FORGET);
+}
+
 async function recoverAll(parts: Composition): Promise<RecoveredState> {
   const report: Report = { recovered: [], left: [], lost: [] };
   const heads: Head[] = [];
@@ -207,6 +212,8 @@ async function recoverRun(
   // While the store was read somebody else may have brought it back, or begun to close.
   if (isLive(parts, runId) || directory.isClosing) return undefined;
   const { plan } = workflows.get(created.workflowId, created.workflowVersion);
+  // Of one that was registered without them they are there only now.
+  parts.handlers.check(plan);
   const run = new LiveRun({
     runId,
     plan,
@@ -219,9 +226,8 @@ async function recoverRun(
   try {
     const reading = reloader.recover(run, isNew ? lengthOf(created) : 0);
     run.whenRead = reading.then(FORGET, FORGET);
-    await reading;
-    // It may have ended here and been let go while the store was read.
-    if (!run.isFinished) report.recovered.push(runId);
+    // It may have gone on to its end, and been let go, by now.
+    if (await reading) report.recovered.push(runId);
     return run;
   } catch (thrown) {
     run.whenRead = undefined;

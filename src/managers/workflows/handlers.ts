@@ -47,6 +47,11 @@ export class Handlers {
     if (!this.#byName.has(name)) this.#byName.set(name, code);
   }
 
+  /** Whether a name means something. */
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
   /**
    * Makes the names of a module's functions mean these functions.
    * @throws OrchestratorError `HANDLER_UNKNOWN` when the module has limits for a function that it does not export

@@ -94,8 +94,9 @@ export class Reloader {
    * Goes on with a run that this process has not had before.
    * @param madeHere - the last event of a fork that was made here and now: as long as its log ends there, nobody else can
    *   have begun anything of it
+   * @returns `false` if it had ended
    */
-  async recover(run: LiveRun, madeHere = 0): Promise<void> {
+  async recover(run: LiveRun, madeHere = 0): Promise<boolean> {
     this.#begin(run);
     let folded: Folded;
     // A store is real: virtual time must not pass while it is read.
@@ -115,7 +116,9 @@ export class Reloader {
     run.checkpointSeq = folded.checkpointSeq;
     if (state.seq !== madeHere) run.cutOff = cutOffIn(state);
     run.whenRead = undefined;
+    const goesOn = !isRunFinished(state.status);
     this.#goOn(run, state, []);
+    return goesOn;
   }
 
   /** Refuses what waits for a run of which nothing more will be known here. */

@@ -25,7 +25,7 @@ const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** A process lives for 20 to 60 s, and in a short soak for less, so that there are several. */
 const LIFE_MS = { min: 20_000, max: 60_000 } as const;
 /** The last process is not killed before its time is over: in a short life nothing can be told from its warming up. */
-const LAST_PART = 1 / 3;
+const LAST_PART = 2 / 3;
 const LAST_MIN_MINUTES = 2.5;
 /** Every so many deaths one comes while the store is opened, or is being recovered. */
 const EARLY_EVERY = 5;

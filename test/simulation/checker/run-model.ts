@@ -41,6 +41,8 @@ export interface RunModel {
   readonly spec: WorkflowSpec;
   version: number;
   readonly tasks: Map<string, TaskModel>;
+  /** Attempts of tasks that a move has taken away. */
+  readonly gone: Map<string, number>;
   readonly events: LogEvent[];
   /** Events up to this one are those of another run, with which this one began. */
   readonly history: number;
@@ -88,6 +90,7 @@ export function beginRun(scenario: Scenario, event: LogEvent): RunModel | undefi
     spec,
     version: event.workflowVersion as number,
     tasks: new Map(),
+    gone: new Map(),
     events: [event],
     history: forked === undefined ? 0 : (forked.kept ?? forked.seq),
     seq: 1,
@@ -154,10 +157,15 @@ function foldRun(run: RunModel, event: LogEvent): void {
 
 function foldMove(run: RunModel, event: LogEvent): void {
   run.version = event.workflowVersion as number;
-  for (const path of event.removed as readonly string[]) run.tasks.delete(path);
+  for (const path of event.removed as readonly string[]) {
+    run.gone.set(path, run.tasks.get(path)?.attempt ?? 0);
+    run.tasks.delete(path);
+  }
   for (const path of event.again as readonly string[])
     run.tasks.set(path, freshTask(run.tasks.get(path)?.attempt ?? 0));
-  for (const path of event.added as readonly string[]) run.tasks.set(path, freshTask());
+  // What comes back goes on counting, whether the event says so or not.
+  for (const path of event.added as readonly string[])
+    run.tasks.set(path, freshTask(run.gone.get(path) ?? 0));
 }
 
 function foldTask(run: RunModel, event: LogEvent, task: TaskModel, process: number): void {
