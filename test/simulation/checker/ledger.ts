@@ -19,7 +19,7 @@ export class Ledger {
   readonly #atWork = new Map<string, StartRow>();
   /** How bodies ended, by run, path and attempt. */
   readonly #ends = new Map<string, EndRow[]>();
-  readonly #keys = new Map<string, string>();
+  readonly #keys = new Map<string, { readonly life: number; readonly key: string }>();
   /** Processes that do not know that they have lost the store. */
   readonly #fenced = new Set<number>();
   /** Runs whose cancellation was acknowledged. */
@@ -65,23 +65,38 @@ export class Ledger {
       wrong('I2', 'has no run or task in the log');
       return;
     }
-    // A task that was removed and added again is a new one, and counts from the beginning.
-    const life = run.events.filter(
-      ({ type, added }) => type === 'RunMoved' && (added as readonly string[]).includes(path),
-    ).length;
-    const start = `${row.run} ${path} ${life} ${attempt} ${restart}`;
+    // Also of a task that a move has taken away, and another one has brought back.
+    const start = `${row.run} ${path} ${attempt} ${restart}`;
     if (this.#starts.has(start)) wrong('I2', 'starts twice');
     this.#starts.add(start);
     this.#judgeMoment(row, run, task, wrong);
     this.#judgeInput(row, run, wrong);
-    const known = this.#keys.get(`${row.run} ${path}`);
-    if (known !== undefined && known !== row.idempotencyKey) wrong('I2', 'has another idempotency key');
-    this.#keys.set(`${row.run} ${path}`, row.idempotencyKey);
+    this.#judgeKey(row, run, wrong);
     const place = `${process} ${row.run} ${path}`;
     if (this.#atWork.has(place)) wrong('I3', 'overlaps with the one before');
     this.#atWork.set(place, row);
     const spec = specOf(run, path);
     if (spec !== undefined && !this.#fenced.has(process)) this.#holdings.start(row, run.spec, spec);
+  }
+
+  /** All attempts have one key, until a move lets the task begin anew: then it does other work, under another one. */
+  #judgeKey(
+    { run: runId, path, idempotencyKey }: StartRow,
+    run: RunModel,
+    wrong: (invariant: string, message: string) => void,
+  ): void {
+    const life = run.events.filter(
+      ({ type, added, again }) =>
+        type === 'RunMoved' &&
+        ((added as readonly string[]).includes(path) || (again as readonly string[]).includes(path)),
+    ).length;
+    const task = `${runId} ${path}`;
+    const known = this.#keys.get(task);
+    if (known === undefined || known.life < life) {
+      if (known?.key === idempotencyKey) wrong('I2', 'has the idempotency key of other work');
+      this.#keys.set(task, { life, key: idempotencyKey });
+    } else if (known.life === life && known.key !== idempotencyKey)
+      wrong('I2', 'has another idempotency key');
   }
 
   /** Whether the log lets it start now. */
