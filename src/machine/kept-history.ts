@@ -141,7 +141,8 @@ export class KeptHistory {
     return this.#events.map((event) => {
       if (!('attempt' in event)) return event;
       const earlier = rootOf(event.path) === event.path ? (this.#kept.get(event.path) ?? 0) : 0;
-      return earlier === 0 ? event : { ...event, attempt: event.attempt - earlier };
+      // One that failed by its condition was never attempted.
+      return earlier === 0 ? event : { ...event, attempt: Math.max(0, event.attempt - earlier) };
     });
   }
 }

@@ -65,8 +65,9 @@ export class RunStarter {
     if (numbered !== undefined) await numbered;
     const checked = checkInput(version.workflow, start.input);
     const input = checked instanceof Promise ? await checked : checked;
-    // While a schema thought about the input, the workflow may have been deleted.
-    if (checked instanceof Promise) this.#parts.workflows.get(version.plan.workflowId, version.version);
+    // Meanwhile the workflow may have been deleted.
+    if (numbered !== undefined || checked instanceof Promise)
+      this.#parts.workflows.get(version.plan.workflowId, version.version);
     const run =
       start.key === undefined
         ? await this.#start(version, start, input)

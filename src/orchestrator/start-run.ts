@@ -67,6 +67,13 @@ function readStart(given: unknown, at: string): CheckedStart {
       found: 'an empty string',
       allowed: '1 to 256 characters',
     });
+  // Stores that keep UTF-8 would take two of them for one.
+  if (key !== undefined && /\p{Surrogate}/u.test(key))
+    throw refuse('OPTION_INVALID', {
+      at: `${at}/key`,
+      found: 'half of a surrogate pair',
+      allowed: 'well-formed Unicode text',
+    });
   return {
     input: options.input,
     key,

@@ -39,6 +39,19 @@ describe('WorkflowManager, alone', () => {
       expect(refusal(() => workflows.createWorkflow(odd as never)).code).toMatch(/^(ID|DEFINITION)_INVALID$/);
   });
 
+  it('has one version for each content, however often runs of them are started in turn', async () => {
+    const { orchestrator } = await openVirtual();
+    const version = (data: number) => defineWorkflow('w', { tasks: [echo('a', { inputData: data })] });
+    const versions: number[] = [];
+    for (let i = 0; i < 6; i++)
+      versions.push((await orchestrator.manageWorkflow(version(i % 2))).workflowVersion);
+    expect(versions).toEqual([1, 2, 1, 2, 1, 2]);
+    // Whoever says that it is a version gets one.
+    expect(orchestrator.workflows.updateWorkflow('w', version(0)).version).toBe(3);
+    expect((await orchestrator.manageWorkflow(version(0))).workflowVersion).toBe(3);
+    expect((await orchestrator.manageWorkflow(version(1))).workflowVersion).toBe(2);
+  });
+
   it('createWorkflow refuses a name that exists', () => {
     const workflows = withReport();
     expect(refusal(() => workflows.createWorkflow('report', [])).code).toBe('WORKFLOW_EXISTS');

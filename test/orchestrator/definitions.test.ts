@@ -87,8 +87,8 @@ describe('writing numbers down', () => {
     const inner = new DurableMemory();
     const store = new ScriptedStore(inner, { appendDelay: 3 });
     const host = await open({ store });
-    const runs = await Promise.all([1, 2, 1].map((priority) => host.manageWorkflow(content(priority))));
-    expect(runs.map((run) => run.workflowVersion)).toEqual([1, 2, 3]);
+    const runs = await Promise.all([1, 2, 3, 1].map((priority) => host.manageWorkflow(content(priority))));
+    expect(runs.map((run) => run.workflowVersion)).toEqual([1, 2, 3, 1]);
     expect(await written(inner)).toEqual([1, 2, 3]);
     const [first] = await inner.list({ prefix: '', limit: 1 });
     expect(first?.stream).toBe('definitions');

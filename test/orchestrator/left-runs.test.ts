@@ -64,7 +64,9 @@ describe('a run whose handlers are not registered', () => {
     expect((await second.registerHandlers({ walk: () => 'walked' })).recovered).toEqual([run.runId]);
     expect((await second.getRun(run.runId).result()).outputs).toEqual({ go: 'walked', end: 'stopped' });
     for (const odd of [undefined, null, 5, { other: 5 }])
-      expect((await rejection(second.registerHandlers(odd as never))).code).toMatch(/^(OPTION|HANDLER)_INVALID$/);
+      expect((await rejection(second.registerHandlers(odd as never))).code).toMatch(
+        /^(OPTION|HANDLER)_INVALID$/,
+      );
     expect((await rejection(open({ missingHandlers: 'ignore' as never }))).code).toBe('OPTION_INVALID');
   });
 });

@@ -9,6 +9,8 @@
 import { describeName } from '../../base/values.ts';
 import { refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
+import { isSamePlan } from '../../model/same-plan.ts';
+import { versionDigest } from '../../model/version-fields.ts';
 import type { AnyWorkflow, OpenWorkflow } from '../../model/workflow.ts';
 
 /** One version of a workflow. It never changes. */
@@ -35,6 +37,10 @@ export class VersionList {
   readonly #workflowId: string;
   readonly #byNumber = new Map<number, WorkflowVersion>();
   readonly #byWorkflow = new WeakMap<AnyWorkflow, WorkflowVersion>();
+  /** The highest number for each digest of a content; made when it is first asked for. */
+  readonly #byContent = new Map<string, number>();
+  /** Versions that are not in it yet. */
+  readonly #unmarked: number[] = [];
   #newest: WorkflowVersion | undefined;
 
   constructor(workflowId: string) {
@@ -49,6 +55,21 @@ export class VersionList {
   /** The version for which this very object stands. */
   of(workflow: AnyWorkflow): WorkflowVersion | undefined {
     return this.#byWorkflow.get(workflow);
+  }
+
+  /**
+   * The version with the content of a plan: the newest, or the newest of all that have it.
+   * @param isAny - looks for it among all
+   */
+  withContent(plan: CompiledPlan, isAny: boolean): WorkflowVersion | undefined {
+    if (isSamePlan(this.newest.plan, plan)) return this.newest;
+    if (!isAny || this.#byNumber.size === 1) return undefined;
+    for (const version of this.#unmarked.splice(0)) {
+      const digest = versionDigest(this.get(version).plan);
+      this.#byContent.set(digest, Math.max(version, this.#byContent.get(digest) ?? 0));
+    }
+    const found = this.#byNumber.get(this.#byContent.get(versionDigest(plan)) ?? 0);
+    return found !== undefined && isSamePlan(found.plan, plan) ? found : undefined;
   }
 
   has(version: number): boolean {
@@ -87,6 +108,7 @@ export class VersionList {
   /** Adds a version, or lets another object stand for one that is there. */
   put(given: WorkflowVersion): WorkflowVersion {
     const version = Object.freeze(given);
+    if (!this.#byNumber.has(version.version)) this.#unmarked.push(version.version);
     this.#byNumber.set(version.version, version);
     this.#byWorkflow.set(version.workflow, version);
     if (this.#newest === undefined || version.version >= this.#newest.version) this.#newest = version;

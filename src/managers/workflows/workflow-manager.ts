@@ -15,7 +15,6 @@ import { compile } from '../../model/compile.ts';
 import { refuse } from '../../model/errors.ts';
 import { checkId } from '../../model/ids.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
-import { isSamePlan } from '../../model/same-plan.ts';
 import type { AnyTask } from '../../model/task.ts';
 import { type Finding, findFaults } from '../../model/validate.ts';
 import { type AnyWorkflow, type OpenWorkflow, Workflow, workflowFromData } from '../../model/workflow.ts';
@@ -223,21 +222,22 @@ export class WorkflowManager {
 
   /**
    * @internal The version of a workflow, which is new if the workflow is or if it differs from the newest version.
+   * @param isAny - takes any version that has this content, not only the newest
    * @throws OrchestratorError what `compile` and the host's rules throw; `LIMIT_EXCEEDED`
    */
-  register(workflow: AnyWorkflow): WorkflowVersion {
+  register(workflow: AnyWorkflow, isAny = false): WorkflowVersion {
     // Checked as a whole first: what is refused is no version, and changes no limit.
     const plan = compile(workflow);
     this.#admit(workflow);
     const list = this.#lists.get(plan.workflowId);
     const known = list?.of(workflow);
     if (known !== undefined) return known;
-    if (list === undefined || !isSamePlan(list.newest.plan, plan)) return this.#add(workflow, plan);
-    const { newest } = list;
-    if (newest.workflow.status === 'archived') throw archived(workflow.workflowId, newest.version);
+    const same = list?.withContent(plan, isAny);
+    if (list === undefined || same === undefined) return this.#add(workflow, plan);
+    if (same.workflow.status === 'archived') throw archived(workflow.workflowId, same.version);
     workflow.seal(plan.tasks);
     // The newest object stands for the version: its functions are the ones that the host means now.
-    return list.put({ ...newest, workflow: workflow as OpenWorkflow, plan });
+    return list.put({ ...same, workflow: workflow as OpenWorkflow, plan });
   }
 
   /**
@@ -245,7 +245,7 @@ export class WorkflowManager {
    * @throws OrchestratorError as `register`; `WORKFLOW_ARCHIVED`
    */
   forRun(workflow: AnyWorkflow): WorkflowVersion {
-    const version = this.register(workflow);
+    const version = this.register(workflow, true);
     if (workflow.status === 'archived') throw archived(version.workflowId, version.version);
     return version;
   }
