@@ -165,7 +165,7 @@ export class RunStates {
     return { runId: newId, forkedFrom: { runId, seq } };
   }
 
-  /** Writes the beginning of a run that was made of another one; if that fails, nothing of it stays. */
+  /** Writes the beginning of a run that was made of another one. What is not in the store after all leaves no blobs there. */
   async #write(fromRunId: string, runId: string, events: readonly RunEvent[]): Promise<void> {
     const { blobs, append, discard } = this.#parts;
     let copied = 0;
@@ -175,9 +175,17 @@ export class RunStates {
       });
       await append(runId, events);
     } catch (error) {
-      // Whether it was written or not, nobody was told of it.
-      if (copied > 0) await discard(runId).catch(() => {});
+      if (copied > 0 && !(await this.#mayBeThere(runId))) await discard(runId).catch(() => {});
       throw error;
+    }
+  }
+
+  /** An append whose answer was lost may have been written: then the run goes on when the store is opened again. */
+  async #mayBeThere(runId: string): Promise<boolean> {
+    try {
+      return (await this.#parts.access.readPage(runId, 1, 1)).length > 0;
+    } catch {
+      return true;
     }
   }
 
