@@ -21,7 +21,7 @@ export interface RegisteredWorkflow {
   readonly version: number;
   /** The definition; `draft()` makes an editable copy. */
   readonly workflow: OpenWorkflow;
-  /** The version whose content it took over, when it is a rollback. */
+  /** The version whose content it took over, when it is a rollback of this process. A store does not keep it. */
   readonly rollbackOf: number | undefined;
 }
 
