@@ -13,7 +13,7 @@ import type { Input } from './workload.ts';
 const AT_ONCE = 100;
 const TICK_MS = 20;
 /** Of so many runs one has a key: what is left of a key that is removed stays for ever, and would look like a leak. */
-const KEYED_EACH = 12;
+const KEYED_EACH = 60;
 /** What could not be started in time is made up for, as far as it is no more than the starts of a second. */
 const DEBT_S_MAX = 1;
 
