@@ -1,4 +1,5 @@
 /** One run under one key, whoever asks, whatever the store answers; and never another one in its place (A30). */
+import { getEventListeners } from 'node:events';
 import {
   defineWorkflow,
   type LoggedEvent,
@@ -43,6 +44,30 @@ describe('a start under a key that a run has', () => {
     expect((await run.result()).outputs).toMatchObject({ send: { input } });
     expect(orchestrator.runs()).toHaveLength(1);
     expect(await orchestrator.listRuns()).toHaveLength(1);
+  });
+
+  it('listens to a signal once, however often it comes with that', async () => {
+    const orchestrator = await open({ store: new DurableMemory() });
+    const leave = new AbortController();
+    const waiting = defineWorkflow('waiting', {
+      tasks: [task('wait', { run: () => new Promise(() => {}) })],
+    });
+    const start = () => orchestrator.manageWorkflow(waiting, { key: 'k', signal: leave.signal });
+    const run = await start();
+    for (let i = 0; i < 20; i++) await start();
+    expect(getEventListeners(leave.signal, 'abort')).toHaveLength(1);
+    leave.abort();
+    expect((await run.settled()).status).toBe('cancelled');
+  });
+
+  it('that is no well-formed text is refused: a store may keep two of them as one', async () => {
+    const orchestrator = await open({});
+    for (const key of ['\ud800', 'a\udc00', '😀'.slice(0, 1)])
+      await expect(orchestrator.manageWorkflow(bill, { key })).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+        message: expect.stringContaining('manageWorkflow/key: found half of a surrogate pair'),
+      });
+    expect((await orchestrator.manageWorkflow(bill, { key: '😀' })).runId).toBeDefined();
   });
 
   it('at the same moment is judged as one that comes later', async () => {
