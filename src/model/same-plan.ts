@@ -16,6 +16,27 @@ export function isSamePlan(a: CompiledPlan, b: CompiledPlan): boolean {
   return true;
 }
 
+/**
+ * A number that is the same for plans of the same structure: FNV-1a over sizes, edges and priorities (Fowler, Noll and
+ * Vo, RFC 9923). It costs a pass over flat arrays; plans that differ in something else have the same one.
+ */
+export function structureMark(plan: CompiledPlan): number {
+  let mark = mixed(mixed(FNV_BASIS, plan.size), plan.listed);
+  for (let i = 0; i < plan.size; i++) mark = mixed(mark, (plan.ids[i] as string).length);
+  for (let i = 0; i < plan.size; i++) mark = mixed(mark, plan.unmet[i] as number);
+  for (let i = 0; i < plan.size; i++) mark = mixed(mark, plan.priority[i] as number);
+  for (let e = 0; e < plan.dependencies.length; e++) mark = mixed(mark, plan.dependencies[e] as number);
+  return mark;
+}
+
+const FNV_BASIS = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** By whole numbers of 32 bits instead of bytes; a priority counts by its integer part. */
+function mixed(mark: number, value: number): number {
+  return Math.imul(mark ^ value, FNV_PRIME);
+}
+
 function isSameTask(a: AnyTask, b: AnyTask): boolean {
   if (a === b) return true;
   if (a.taskId !== b.taskId || a.priority !== b.priority) return false;

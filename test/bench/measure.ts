@@ -48,18 +48,19 @@ export async function openSubject(adapter: Adapter, workload: Workload): Promise
   return { adapter, graph, copies: workload.copies, ran: counter.count };
 }
 
+/** At least one repetition, also when nothing is asked for. */
 export async function takeSample(subject: Subject, minimumMs: number): Promise<Sample> {
   let repetitions = 0;
   let defineMs = 0;
   let runMs = 0;
   let releaseMs = 0;
-  while (defineMs + runMs < minimumMs) {
+  do {
     const lap = await takeLap(subject);
     repetitions++;
     defineMs += lap.defineMs;
     runMs += lap.runMs;
     releaseMs += lap.releaseMs;
-  }
+  } while (defineMs + runMs < minimumMs);
   const tasks = repetitions * subject.copies * subject.graph.size;
   const perTask = (ms: number): number => (ms * 1_000) / tasks;
   return {

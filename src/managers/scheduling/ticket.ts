@@ -12,6 +12,7 @@ import type { RestartTask } from '../../machine/commands.ts';
 import type { StopCause } from '../../machine/events.ts';
 import type { RunState, ScopeState } from '../../machine/state.ts';
 import type { TaskFailure } from '../../model/failure.ts';
+import type { AnyTask } from '../../model/task.ts';
 import type { Invocation } from '../../ports/executor.ts';
 import type { Group } from '../resources/ledger.ts';
 import type { Waiter, WaiterComparator } from '../resources/need-group.ts';
@@ -49,6 +50,8 @@ export interface TicketWatch {
   graceTimer: Timer | undefined;
   /** Ends what its handler took beside its needs. */
   onEnd: (() => void) | undefined;
+  /** Its task as it was when the attempt began, if the run was moved to another version since. */
+  begunAs: AnyTask | undefined;
 }
 
 /** What watches over the attempt of a ticket; made when it is first asked for. */
@@ -61,6 +64,7 @@ export function watchOf(ticket: Ticket): TicketWatch {
     heartbeatTimer: undefined,
     graceTimer: undefined,
     onEnd: undefined,
+    begunAs: undefined,
   };
   return ticket.watch;
 }

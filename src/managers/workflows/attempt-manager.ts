@@ -108,11 +108,11 @@ export class AttemptManager {
     );
     this.#running++;
     ticket.invocation = invocation;
-    const { timeoutMs, heartbeatMs } = task.policies;
+    const { timeoutMs, heartbeatMs } = invocation.begunAs.policies;
     const deadlineAt = peekDetails(scope, index)?.deadlineAt;
     // Not by what the event says: a body that is run again after a reload has all its time again.
     if (timeoutMs !== undefined || deadlineAt !== undefined || heartbeatMs !== undefined) {
-      this.#timers.watch(invocation, task, deadlineAt);
+      this.#timers.watch(invocation, deadlineAt);
     }
     const large = this.#parts.outputs.for(run, scope, index);
     if (large === undefined) return invocation;
@@ -208,8 +208,7 @@ export class AttemptManager {
   /** The run of an attempt that goes on was moved to another version. */
   moved({ phase, invocation, scope, index }: Ticket): void {
     if (phase !== 'running' || this.#closed) return;
-    const task = scope.plan.tasks[index] as AnyTask;
-    this.#timers.watchTotal(invocation as Attempt, task, peekDetails(scope, index)?.deadlineAt);
+    this.#timers.watchTotal(invocation as Attempt, peekDetails(scope, index)?.deadlineAt);
   }
 
   /** Lets a task wait for the time of its next attempt. */

@@ -8,7 +8,6 @@
  */
 import type { RunCommand, StopTask } from '../../machine/commands.ts';
 import { type TaskFailure, timeoutFailure } from '../../model/failure.ts';
-import type { AnyTask } from '../../model/task.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { Timers } from '../scheduling/timers.ts';
@@ -30,29 +29,29 @@ export class AttemptTimers {
   }
 
   /** Begins to watch an attempt whose task has limits of time; `deadlineAt` is the end of the time of the task as a whole. */
-  watch(attempt: Attempt, task: AnyTask, deadlineAt: number | undefined): void {
+  watch(attempt: Attempt, deadlineAt: number | undefined): void {
     const { timers } = this.#parts;
     const watch = watchOf(attempt.ticket);
-    const { timeoutMs } = task.policies;
+    const { timeoutMs } = attempt.begunAs.policies;
     const name = `task ${JSON.stringify(attempt.path)}`;
     if (timeoutMs !== undefined) {
       watch.timer = timers.set(timeoutMs, () =>
         this.#expire(attempt, 'timeout', timeoutFailure(`attempt ${attempt.attempt} of ${name}`, timeoutMs)),
       );
     }
-    this.watchTotal(attempt, task, deadlineAt);
+    this.watchTotal(attempt, deadlineAt);
     this.heartbeat(attempt);
   }
 
   /** Watches the time of the task as a whole, in the place of what was watched before. */
-  watchTotal(attempt: Attempt, { policies }: AnyTask, deadlineAt: number | undefined): void {
+  watchTotal(attempt: Attempt, deadlineAt: number | undefined): void {
     const { timers, clock } = this.#parts;
     const watch = watchOf(attempt.ticket);
     // The one that was set for the wait before this attempt is over with the wait.
     timers.stop(watch.deadlineTimer);
     watch.deadlineTimer = undefined;
     if (deadlineAt === undefined) return;
-    const { totalTimeoutMs = Number.POSITIVE_INFINITY } = policies;
+    const { totalTimeoutMs = Number.POSITIVE_INFINITY } = attempt.task.policies;
     const name = `task ${JSON.stringify(attempt.path)} with all its attempts`;
     // A clock that somebody has put back must not make it longer than it can be.
     watch.deadlineTimer = timers.set(Math.min(deadlineAt - clock.now(), totalTimeoutMs), () =>
@@ -62,7 +61,7 @@ export class AttemptTimers {
 
   /** Starts the time between two signs of life anew. */
   heartbeat(attempt: Attempt): void {
-    const { heartbeatMs } = attempt.task.policies;
+    const { heartbeatMs } = attempt.begunAs.policies;
     if (heartbeatMs === undefined || attempt.ticket.phase !== 'running' || attempt.reported) return;
     const watch = watchOf(attempt.ticket);
     this.#parts.timers.stop(watch.heartbeatTimer);

@@ -113,6 +113,11 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
     return this.ticket.scope.plan.tasks[this.ticket.index] as AnyTask;
   }
 
+  /** Its task as the attempt began with it: a move gives the task other retries, and this attempt no other locks and limits. */
+  get begunAs(): AnyTask {
+    return this.ticket.watch?.begunAs ?? this.task;
+  }
+
   get run(): AnyHandler | undefined {
     return typeof this.code === 'function' ? this.code : undefined;
   }
@@ -125,7 +130,7 @@ export class Attempt implements Invocation, Envelope, ReportSuccess {
   }
 
   get transfer(): boolean {
-    return this.task.policies.transfer;
+    return this.begunAs.policies.transfer;
   }
 
   /** Points the cursor of the state of its run at its task, so that its report needs no look-up. */

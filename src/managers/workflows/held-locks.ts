@@ -17,7 +17,7 @@ interface Attempt {
   readonly runId: string;
   readonly path: string;
   readonly attempt: number;
-  readonly task: AnyTask;
+  readonly begunAs: AnyTask;
   readonly ticket: Ticket;
   readonly reported: boolean;
 }
@@ -30,7 +30,7 @@ interface ServicesOf<One extends Attempt> {
 }
 
 export function heldLocks<One extends Attempt>(attempt: One, services: ServicesOf<One>): HeldLocks {
-  const names = attempt.task.locks.map((lock) => lock.name);
+  const names = attempt.begunAs.locks.map((lock) => lock.name);
   return {
     names,
     token: (name) => {

@@ -11,8 +11,9 @@ import type { RareInstruction } from '../../machine/instructions.ts';
 import type { ScopeState } from '../../machine/state.ts';
 import type { OrchestratorError } from '../../model/errors.ts';
 import type { TaskPath } from '../../model/path.ts';
+import type { AnyTask } from '../../model/task.ts';
 import type { TaskScheduler } from '../scheduling/task-scheduler.ts';
-import type { Ticket } from '../scheduling/ticket.ts';
+import { type Ticket, watchOf } from '../scheduling/ticket.ts';
 import type { AttemptManager } from './attempt-manager.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RegisteredWorkflow } from './version-list.ts';
@@ -71,6 +72,8 @@ function isInProgress({ phase, started }: Ticket): boolean {
 export function moveTicket(run: LiveRun, ticket: Ticket): boolean {
   const place = placeNow(run, ticket.scope, ticket.index);
   if (place === undefined) return false;
+  if (place.scope.plan !== ticket.scope.plan)
+    watchOf(ticket).begunAs ??= ticket.scope.plan.tasks[ticket.index] as AnyTask;
   ticket.scope = place.scope;
   ticket.index = place.index;
   run.setTicket(place.scope, place.index, ticket);

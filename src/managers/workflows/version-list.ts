@@ -9,7 +9,7 @@
 import { describeName } from '../../base/values.ts';
 import { refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
-import { isSamePlan } from '../../model/same-plan.ts';
+import { isSamePlan, structureMark } from '../../model/same-plan.ts';
 import { versionDigest } from '../../model/version-fields.ts';
 import type { AnyWorkflow, OpenWorkflow } from '../../model/workflow.ts';
 
@@ -33,12 +33,15 @@ export interface WorkflowVersion extends RegisteredWorkflow {
 /** How many versions of one workflow are kept. */
 export const VERSIONS_MAX = 10_000;
 
+/** How many versions of one structure are compared as they are. */
+const COMPARED_MAX = 8;
+
 export class VersionList {
   readonly #workflowId: string;
   readonly #byNumber = new Map<number, WorkflowVersion>();
   readonly #byWorkflow = new WeakMap<AnyWorkflow, WorkflowVersion>();
-  /** The highest number for each digest of a content; made when it is first asked for. */
-  readonly #byContent = new Map<string, number>();
+  /** The numbers for each mark of a structure, the highest last; made when it is first asked for. */
+  readonly #byStructure = new Map<number, number[]>();
   /** Versions that are not in it yet. */
   readonly #unmarked: number[] = [];
   #newest: WorkflowVersion | undefined;
@@ -64,12 +67,15 @@ export class VersionList {
   withContent(plan: CompiledPlan, isAny: boolean): WorkflowVersion | undefined {
     if (isSamePlan(this.newest.plan, plan)) return this.newest;
     if (!isAny || this.#byNumber.size === 1) return undefined;
-    for (const version of this.#unmarked.splice(0)) {
-      const digest = versionDigest(this.get(version).plan);
-      this.#byContent.set(digest, Math.max(version, this.#byContent.get(digest) ?? 0));
+    this.#markAll();
+    const alike = this.#byStructure.get(structureMark(plan)) ?? [];
+    // Most of those that differ show it in their first tasks. Where only the digest of all can tell, it is worth its time.
+    const isOne = alike.length > COMPARED_MAX ? hasDigestOf(plan) : () => true;
+    for (let i = alike.length - 1; i >= 0; i--) {
+      const version = this.get(alike[i]);
+      if (isOne(version) && isSamePlan(version.plan, plan)) return version;
     }
-    const found = this.#byNumber.get(this.#byContent.get(versionDigest(plan)) ?? 0);
-    return found !== undefined && isSamePlan(found.plan, plan) ? found : undefined;
+    return undefined;
   }
 
   has(version: number): boolean {
@@ -114,6 +120,28 @@ export class VersionList {
     if (this.#newest === undefined || version.version >= this.#newest.version) this.#newest = version;
     return version;
   }
+
+  #markAll(): void {
+    // Two objects of one version have one content, so a number is marked once.
+    for (const version of this.#unmarked.splice(0).sort((a, b) => a - b)) {
+      const mark = structureMark(this.get(version).plan);
+      const alike = this.#byStructure.get(mark);
+      if (alike === undefined) this.#byStructure.set(mark, [version]);
+      else insertSorted(alike, version);
+    }
+  }
+}
+
+function insertSorted(numbers: number[], added: number): void {
+  let at = numbers.length;
+  while (at > 0 && (numbers[at - 1] as number) > added) at--;
+  numbers.splice(at, 0, added);
+}
+
+/** Whether a version has the digest of a plan; both are worked out once. */
+function hasDigestOf(plan: CompiledPlan): (version: WorkflowVersion) => boolean {
+  const digest = versionDigest(plan);
+  return (version) => versionDigest(version.plan) === digest;
 }
 
 /** Numbers as a reader would say them: `1 to 3, 5`. */
