@@ -7,6 +7,7 @@
  * CQ2  A limit of what may wait means the same wherever a call waits, here or in a thread that has not begun it.
  * CQ3  What comes back because its thread has died goes in front of all others, in its order.
  */
+import { LinkedSet } from '../../base/linked-set.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { WorkerModule } from '../../model/worker-handlers.ts';
 import type { Call } from './call.ts';
@@ -15,11 +16,11 @@ import { type CountedThread, waitingCalls } from './waiting-calls.ts';
 export class CallQueue {
   readonly #module: WorkerModule;
   readonly #threads: ReadonlySet<CountedThread>;
-  // Sets keep the order of arrival and let any call leave at once.
-  #first = new Set<Call>();
-  readonly #later = new Set<Call>();
+  // They keep the order of arrival and let any call leave at once.
+  #first = new LinkedSet<Call>();
+  readonly #later = new LinkedSet<Call>();
   /** Of handlers that are at their limit. */
-  readonly #aside = new Map<string, Set<Call>>();
+  readonly #aside = new Map<string, LinkedSet<Call>>();
   readonly #underWay = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
   #size = 0;
@@ -62,7 +63,7 @@ export class CallQueue {
   putBack(calls: readonly Call[]): void {
     if (calls.length === 0) return;
     const rest = this.#first;
-    this.#first = new Set();
+    this.#first = new LinkedSet();
     for (const call of calls) {
       this.#uncount(call);
       this.#enter(call, this.#first);
@@ -73,7 +74,7 @@ export class CallQueue {
   /** The call that is next and may be sent. */
   peek(): Call | undefined {
     for (const list of [this.#first, this.#later]) {
-      for (const call of list) {
+      for (let call = list.oldest; call !== undefined; call = list.oldest) {
         if (!this.#isAtLimit(call)) return call;
         list.delete(call);
         this.#asideOf(call.name).add(call);
@@ -110,7 +111,7 @@ export class CallQueue {
   /** One of a handler that stands aside does so no more; returns whether there was one. */
   #letGo(name: string): boolean {
     const aside = this.#aside.get(name);
-    const next = aside?.values().next().value;
+    const next = aside?.oldest;
     if (aside === undefined || next === undefined) return false;
     aside.delete(next);
     if (aside.size === 0) this.#aside.delete(name);
@@ -125,7 +126,7 @@ export class CallQueue {
     return all;
   }
 
-  #enter(call: Call, list: Set<Call>): void {
+  #enter(call: Call, list: LinkedSet<Call>): void {
     list.add(call);
     this.#size++;
     this.#waiting.set(call.name, (this.#waiting.get(call.name) ?? 0) + 1);
@@ -145,10 +146,10 @@ export class CallQueue {
     return limits.concurrency !== undefined && (this.#underWay.get(name) ?? 0) >= limits.concurrency;
   }
 
-  #asideOf(name: string): Set<Call> {
+  #asideOf(name: string): LinkedSet<Call> {
     let aside = this.#aside.get(name);
     if (aside === undefined) {
-      aside = new Set();
+      aside = new LinkedSet();
       this.#aside.set(name, aside);
     }
     return aside;

@@ -7,6 +7,7 @@
  *      skipped.
  * HS2  What has not ended is never forgotten; of what has, the last `HOST_TASKS_KEPT` are kept.
  */
+import { LinkedSet } from '../../base/linked-set.ts';
 import { nearestName } from '../../base/nearest.ts';
 import { describeName, describeValue } from '../../base/values.ts';
 import { checkFunction, checkKeys, checkRecord, copyList, reading } from '../../model/checks.ts';
@@ -74,7 +75,7 @@ interface Skipped {
 export class HostTasks {
   readonly #parts: HostTasksParts;
   readonly #runs = new Map<string, Map<string, HostTask>>();
-  readonly #ended = new Set<HostTask>();
+  readonly #ended = new LinkedSet<HostTask>();
   readonly #dependents = new Map<HostTask, HostTask[]>();
   readonly #skipping: Skipped[] = [];
   #unfinished = 0;
@@ -221,7 +222,7 @@ export class HostTasks {
   }
 
   #forgetOldest(): void {
-    const oldest = this.#ended.values().next().value as HostTask;
+    const oldest = this.#ended.oldest as HostTask;
     this.#ended.delete(oldest);
     const tasks = this.#runs.get(oldest.runId);
     tasks?.delete(oldest.taskId);

@@ -7,13 +7,14 @@
  * RD1  A run that has not ended is never forgotten.
  * RD2  Of ended runs the last `retain` are kept; older ones are forgotten, first ended first.
  */
+import { LinkedSet } from '../../base/linked-set.ts';
 import { describeName } from '../../base/values.ts';
 import { OrchestratorError } from '../../model/errors.ts';
 import type { LiveRun } from './live-run.ts';
 
 export class RunDirectory {
   readonly #runs = new Map<string, LiveRun>();
-  readonly #ended = new Set<LiveRun>();
+  readonly #ended = new LinkedSet<LiveRun>();
   readonly #retain: number;
   readonly #forget: (runs: readonly LiveRun[]) => void;
   #submissions = 0;
@@ -97,7 +98,7 @@ export class RunDirectory {
   ended(run: LiveRun): void {
     this.#ended.add(run);
     if (this.#ended.size > this.#retain) {
-      const oldest = this.#ended.values().next().value;
+      const { oldest } = this.#ended;
       if (oldest !== undefined) this.release(oldest);
     }
     this.onEnded?.();
