@@ -2,16 +2,21 @@
 import type { MoveRun } from '../machine/commands.ts';
 import { decide } from '../machine/decide.ts';
 import { isEvent, isRefusal } from '../machine/decision.ts';
-import type { RunMoved } from '../machine/events.ts';
+import type { RunEvent, RunMoved } from '../machine/events.ts';
+import type { EventHub } from '../managers/monitoring/event-hub.ts';
 import type { LiveRun } from '../managers/workflows/live-run.ts';
 import type { MovedRuns, MoveOptions, RunMove } from '../managers/workflows/run-move.ts';
 import { unmovable } from '../model/check-transfers.ts';
 import { checkBoolean, checkKeys, checkRecord, reading } from '../model/checks.ts';
 import { OrchestratorError, refuse } from '../model/errors.ts';
 import type { TaskPath } from '../model/path.ts';
+import type { Monitor } from '../ports/monitor.ts';
 import type { Composition } from './compose.ts';
 import { unfinishedRuns } from './recover-runs.ts';
 import { asError } from './start-run.ts';
+
+/** How many runs are asked to move at the same time. */
+const MOVES_AT_ONCE = 256;
 
 const OPTIONS = 'an object of options such as { again: ["parse"] }';
 
@@ -46,9 +51,9 @@ export async function moveRun(
 export async function moveRuns(parts: Composition, workflowId: string, version: number): Promise<MovedRuns> {
   const moved: RunMove[] = [];
   const refused: { runId: string; error: OrchestratorError }[] = [];
-  for (const runId of parts.directory.unfinishedOf(workflowId)) {
+  const moveOne = async (runId: string): Promise<void> => {
     const run = parts.directory.find(runId);
-    if (run === undefined || run.state.workflowVersion === version) continue;
+    if (run === undefined || run.state.workflowVersion === version) return;
     try {
       moved.push(await moveRun(parts, run, version, {}));
     } catch (error) {
@@ -56,7 +61,11 @@ export async function moveRuns(parts: Composition, workflowId: string, version: 
       // It has ended meanwhile: nothing is left that could go on with another version.
       if (error.code !== 'RUN_FINISHED') refused.push({ runId, error });
     }
-  }
+  };
+  const runs = parts.directory.unfinishedOf(workflowId);
+  // Those that are asked together share an append.
+  for (let i = 0; i < runs.length; i += MOVES_AT_ONCE)
+    await Promise.all(runs.slice(i, i + MOVES_AT_ONCE).map(moveOne));
   for (const runId of await unfinishedRuns(parts, workflowId))
     if (parts.directory.find(runId) === undefined) refused.push({ runId, error: notLive(runId, workflowId) });
   return { moved, refused };
@@ -83,19 +92,50 @@ function submit(parts: Composition, run: LiveRun, command: MoveRun): Promise<Run
 
 /** What the move did is in its event, which is told before the command is acknowledged. */
 function submitNow({ hub, loop }: Composition, run: LiveRun, command: MoveRun): Promise<RunMove> {
-  let heard: RunMoved | undefined;
-  const monitor = {
-    observe: (event: { readonly type: string; readonly runId: string }): void => {
-      if (event.type === 'RunMoved' && event.runId === run.runId) heard = event as RunMoved;
-    },
-  };
-  hub.watch(monitor);
+  const asked = askedOf(hub);
+  asked.add(run.runId);
   return new Promise<RunMove>((resolve, reject) => {
     loop.submit(run, command, (refused) => {
+      const heard = asked.take(run.runId);
       if (refused === undefined) resolve(moveOf(run, heard, command.workflowVersion));
       else reject(asError(refused));
     });
-  }).finally(() => hub.unwatch(monitor));
+  });
+}
+
+/** The moves that an orchestrator's runs wait for, one of a run at a time: however many there are, an event is looked at once. */
+class AskedMoves implements Monitor {
+  readonly #hub: EventHub;
+  readonly #heard = new Map<string, RunMoved | undefined>();
+
+  constructor(hub: EventHub) {
+    this.#hub = hub;
+  }
+
+  add(runId: string): void {
+    if (this.#heard.size === 0) this.#hub.watch(this);
+    this.#heard.set(runId, undefined);
+  }
+
+  /** What was heard of a move that has been answered. */
+  take(runId: string): RunMoved | undefined {
+    const heard = this.#heard.get(runId);
+    this.#heard.delete(runId);
+    if (this.#heard.size === 0) this.#hub.unwatch(this);
+    return heard;
+  }
+
+  observe(event: RunEvent): void {
+    if (event.type === 'RunMoved' && this.#heard.has(event.runId)) this.#heard.set(event.runId, event);
+  }
+}
+
+const asked = new WeakMap<EventHub, AskedMoves>();
+
+function askedOf(hub: EventHub): AskedMoves {
+  const moves = asked.get(hub) ?? new AskedMoves(hub);
+  asked.set(hub, moves);
+  return moves;
 }
 
 function moveOf({ runId }: LiveRun, event: RunMoved | undefined, version: number): RunMove {
