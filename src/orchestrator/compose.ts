@@ -106,6 +106,9 @@ interface Foundation {
   readonly epoch: number;
 }
 
+/** Asking the loader again would be a part of what each further orchestrator costs. */
+let Emitter: Awaited<typeof import('eventemitter3')>['EventEmitter'] | undefined;
+
 /** @throws OrchestratorError `STORE_OWNED` and what the store throws */
 async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   const clock = options.clock ?? new SystemClock();
@@ -113,8 +116,8 @@ async function composeFoundation(options: CheckedOptions): Promise<Foundation> {
   // Named apart from runs: the ids of a counting source all go to runs.
   const persistence = new PersistenceManager(options.store ?? new MemoryStore(), new RandomIds().nextRunId());
   // Loaded when the first orchestrator is opened: it would be a third of the time that our own import takes.
-  const { EventEmitter } = await import('eventemitter3');
-  const hub = new EventHub(logger, new EventEmitter());
+  Emitter ??= (await import('eventemitter3')).EventEmitter;
+  const hub = new EventHub(logger, new Emitter());
   for (const monitor of options.monitors) hub.watch(monitor);
   const workers = new LazyWorkers(() => loadWorkers(clock, options.cancelGraceMs), logger);
   const timers = new Timers(clock);

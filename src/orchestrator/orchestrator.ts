@@ -36,6 +36,8 @@ type SingleOutput<Of> = Of extends Task<infer Id, infer Out, never> ? { readonly
 
 /** What `open` has composed: nobody else can construct an orchestrator. */
 const opened = new WeakSet<Engine>();
+/** The rest of the orchestrator; the loader is asked once. */
+let loaded: typeof import('./engine.ts') | undefined;
 
 /**
  * Runs workflows inside this process.
@@ -67,8 +69,8 @@ export class Orchestrator {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     // Loaded when the first one is opened: who only defines workflows need not wait for it.
-    const { openEngine } = await import('./engine.ts');
-    const engine = await openEngine(options);
+    loaded ??= await import('./engine.ts');
+    const engine = await loaded.openEngine(options);
     opened.add(engine);
     const orchestrator = new Orchestrator(engine);
     try {
