@@ -79,8 +79,9 @@ export class Beside {
 
   /** Inside a transaction. */
   saveBlob({ stream, id, bytes }: BlobRecord): void {
+    // The driver of Node 22 takes bytes of length 0 that came from another thread for NULL.
     this.#db.run(
-      `INSERT INTO blobs (stream, id, checksum, bytes) VALUES (?, ?, ?, ?)
+      `INSERT INTO blobs (stream, id, checksum, bytes) VALUES (?, ?, ?, coalesce(?, zeroblob(0)))
         ON CONFLICT (stream, id) DO UPDATE SET checksum = excluded.checksum, bytes = excluded.bytes`,
       ...[stream, id, crc32(bytes), bytes],
     );
