@@ -43,6 +43,7 @@ export class Host {
   /** Why it did not open. */
   failure: unknown;
   isClosed = false;
+  #isClosing = false;
   /** Runs that this process reports the end of. */
   readonly #watched = new Set<string>();
   readonly #deeds: Deeds;
@@ -79,6 +80,7 @@ export class Host {
   /** Closes in good order. */
   async close(grace: number): Promise<void> {
     const { process } = this;
+    this.#isClosing = true;
     await this.orchestrator?.close({ grace });
     if (!process.isAlive) return;
     this.isClosed = true;
@@ -118,6 +120,8 @@ export class Host {
         if (OrchestratorError.is(error, 'RUN_RELEASED')) return;
         // Nor has one that the new owner of the store has removed, or that was removed before anybody asked.
         if (OrchestratorError.is(error, 'RUN_NOT_FOUND') && (this.process.isFenced || wasOver)) return;
+        // Closing ends the waits for a store that fails to read an output from beside the log.
+        if (this.#isClosing && OrchestratorError.is(error, 'STORE_UNAVAILABLE')) return;
         this.wrong('I49', `settled() of ${runId} rejects: ${String(error)}`);
       },
     );

@@ -223,6 +223,8 @@ export class LogRules {
     const isFatal = task.stop !== undefined && behaviourOf(spec, counted + task.earlier).end === 'fatal';
     const isSpent =
       isFatal ||
+      // What was kept of a run that halted was not tried again because of a failure that is not kept.
+      (isHistory && run.spec.failurePolicy !== 'continue') ||
       counted >= maxAttempts(spec) ||
       !isRetryable(event) ||
       run.isCancelled ||
