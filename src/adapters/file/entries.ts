@@ -12,6 +12,7 @@ import type {
   CheckpointInfo,
   CheckpointRecord,
   EventRecord,
+  LoggedEvent,
   StreamAppend,
   StreamFacts,
 } from '../../ports/event-store.ts';
@@ -71,28 +72,51 @@ export function encodeEntry(kind: EntryKind, body: string): Buffer {
   return bytes;
 }
 
-/** The entry of the events that a stream gets, and its first line. */
-export function encodeEvents(append: StreamAppend): { readonly bytes: Buffer; readonly meta: EventsMeta } {
+/**
+ * So many events of one append, or so many characters of them, stand in one entry: whoever reads a page of a stream reads
+ * every entry that has something of it as a whole.
+ */
+const ENTRY_EVENTS_MAX = 1_024;
+const ENTRY_TEXT_MAX = 1_048_576;
+
+/** An entry of events, and its first line. */
+export interface EncodedEvents {
+  readonly bytes: Buffer;
+  readonly meta: EventsMeta;
+}
+
+/** The entries of the events that a stream gets, one after the other; the first says what else the append brings. */
+export function* encodeEvents(append: StreamAppend): Generator<EncodedEvents, void, void> {
   const { stream, events, versions, facts, uniqueKeys } = append;
-  const lines: string[] = [];
-  const shapes: number[] = [];
-  for (const event of events) {
-    shapes.push(toRecord(stream, event, versions).schemaVersion);
-    lines.push(encodePayload(event, `stream ${stream}, event ${event.seq} `));
+  for (let from = 0; from === 0 || from < events.length; ) {
+    const lines: string[] = [];
+    const shapes: number[] = [];
+    let characters = 0;
+    let to = from;
+    while (to < events.length && lines.length < ENTRY_EVENTS_MAX && characters < ENTRY_TEXT_MAX) {
+      const event = events[to++] as LoggedEvent;
+      shapes.push(toRecord(stream, event, versions).schemaVersion);
+      const line = encodePayload(event, `stream ${stream}, event ${event.seq} `);
+      lines.push(line);
+      characters += line.length;
+    }
+    const last = events[to - 1];
+    const meta: EventsMeta = {
+      s: stream,
+      q: append.expectedSeq + 1 + from,
+      n: lines.length,
+      t: last?.type ?? '',
+      a: last?.at ?? 0,
+      ...(shapes.every((shape) => shape === 1) ? undefined : { v: shapes }),
+      ...(facts === undefined || from > 0 ? undefined : { f: factsOf(facts) }),
+      ...(uniqueKeys === undefined || uniqueKeys.length === 0 || from > 0
+        ? undefined
+        : { k: [...uniqueKeys] }),
+    };
+    yield { bytes: encodeEntry('events', [JSON.stringify(meta), ...lines].join('\n')), meta };
+    if (to === from) return;
+    from = to;
   }
-  const last = events[events.length - 1];
-  const meta: EventsMeta = {
-    s: stream,
-    q: append.expectedSeq + 1,
-    n: events.length,
-    t: last?.type ?? '',
-    a: last?.at ?? 0,
-    ...(shapes.every((shape) => shape === 1) ? undefined : { v: shapes }),
-    ...(facts === undefined ? undefined : { f: factsOf(facts) }),
-    ...(uniqueKeys === undefined || uniqueKeys.length === 0 ? undefined : { k: [...uniqueKeys] }),
-  };
-  lines.unshift(JSON.stringify(meta));
-  return { bytes: encodeEntry('events', lines.join('\n')), meta };
 }
 
 /** A copy of the known fields: what the writer does with his object afterwards is his own affair. */

@@ -26,7 +26,8 @@ import { BlobFiles } from './blob-files.ts';
 import { Catalog } from './catalog.ts';
 import { checkAppends, checkEpoch } from './check-appends.ts';
 import type { Compaction } from './compaction.ts';
-import { encodeCheckpoint, encodeEntry, encodeEvents } from './entries.ts';
+import { encodeAll } from './encode-all.ts';
+import { encodeCheckpoint, encodeEntry } from './entries.ts';
 import type { FileSystem } from './file-system.ts';
 import { openStoreFolder, sweepDrafts } from './folder.ts';
 import { listStreams } from './listing.ts';
@@ -119,7 +120,7 @@ export class FileStore implements EventStore {
     return this.#inTurn(async () => {
       const catalog = this.#claimed(appends[0]?.stream ?? '');
       checkAppends(appends, catalog, this.#ownership.epoch);
-      const encoded = appends.map(encodeEvents);
+      const encoded = await encodeAll(appends);
       const about = appends[0]?.stream ?? '';
       const places = await this.#write(
         encoded.map(({ bytes }) => bytes),
