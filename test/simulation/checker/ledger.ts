@@ -62,7 +62,9 @@ export class Ledger {
       this.#judge.wrong(invariant, `${name} ${message}`);
     const task = run?.tasks.get(path);
     if (run === undefined || task === undefined) {
-      wrong('I2', 'has no run or task in the log');
+      // Who has lost the store does not know that a move has taken the task away.
+      const wasThere = this.#fenced.has(process) && attempt <= (run?.gone.get(path) ?? 0);
+      if (!wasThere) wrong('I2', 'has no run or task in the log');
       return;
     }
     // Also of a task that a move has taken away, and another one has brought back.
