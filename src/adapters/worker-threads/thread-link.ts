@@ -50,13 +50,21 @@ export class ThreadLinks implements LinkFactory {
     const stop = new AbortController();
     const session = this.#threads.run({ port: port2, start }, stop.signal);
     const link = new ThreadLink(port1, stop, session, () => this.#links.delete(link));
+    // A port that no thread has taken closes here, and the host's with it; one that was handed over is empty here.
+    session.then(
+      () => {},
+      () => port2.close(),
+    );
     this.#links.add(link);
     return link;
   }
 
   async close(): Promise<void> {
+    const ended = [...this.#links].map((link) => link.over);
     for (const link of [...this.#links]) link.kill();
     await this.#threads.close();
+    // What ends a thread may say so before its last word has come.
+    await Promise.all(ended);
   }
 }
 
@@ -114,6 +122,9 @@ class PooledThreads implements SessionThreads {
 const CLOSE_MS_MAX = 2_000;
 
 class ThreadLink implements Link {
+  /** Its end was told. */
+  readonly over: Promise<void>;
+  #tellOver: () => void = () => {};
   readonly #port: MessagePort;
   readonly #stop: AbortController;
   readonly #forget: () => void;
@@ -128,6 +139,9 @@ class ThreadLink implements Link {
     this.#port = port;
     this.#stop = stop;
     this.#forget = forget;
+    this.over = new Promise((resolve) => {
+      this.#tellOver = resolve;
+    });
     port.on('message', (batch: readonly ToHost[]) => this.#listener(batch));
     // The other side is closed when no code runs in the thread any more: later than tinypool says.
     port.on('close', () => {
@@ -167,6 +181,7 @@ class ThreadLink implements Link {
     this.#isOver = true;
     this.#forget();
     this.#onEnd(this.#end);
+    this.#tellOver();
   }
 }
 
