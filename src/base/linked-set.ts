@@ -49,6 +49,9 @@ export class LinkedSet<Member extends object> {
     else link.before.behind = link.behind;
     if (link.behind === undefined) this.#newest = link.before;
     else link.behind.before = link.before;
+    // A link that has grown old would keep its neighbours alive until the next full collection.
+    link.before = undefined;
+    link.behind = undefined;
     return true;
   }
 

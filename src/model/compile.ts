@@ -16,10 +16,13 @@ interface Compiled {
   readonly edits: number;
 }
 
-const compiled = new WeakMap<Definition, Compiled>();
+/** Where a definition keeps its plan: in a table beside it, a collection of young objects would take it for alive. */
+export interface CompiledPlace {
+  latest: Compiled | undefined;
+}
 
 /** A definition that is a draft until it is registered; `Workflow` fits it. */
-type Compilable = Definition & { readonly status: string };
+export type Compilable = Definition & { readonly status: string; readonly compiled: CompiledPlace };
 
 /**
  * Checks a workflow as a whole and turns it into flat arrays. A workflow is compiled once; asking again gives
@@ -29,12 +32,12 @@ type Compilable = Definition & { readonly status: string };
  *   `LIMIT_EXCEEDED`, `OPTION_CONFLICT` for a value that cannot be moved
  */
 export function compile(workflow: Compilable): CompiledPlan {
-  const known = compiled.get(workflow);
+  const known = workflow.compiled.latest;
   if (known !== undefined && (known.edits === editCount() || workflow.status !== 'draft')) return known.plan;
   const at = `workflow ${JSON.stringify(workflow.name)}`;
   try {
     const plan = build(workflow, at);
-    compiled.set(workflow, { plan, edits: editCount() });
+    workflow.compiled.latest = { plan, edits: editCount() };
     return plan;
   } catch (thrown) {
     throw unreadable(thrown, 'DEFINITION_INVALID', at, 'tasks made by task(…)');

@@ -1,11 +1,11 @@
 /** A workflow as plain data that JSON can hold, from which an equal workflow is made again. */
 import { quote } from '../base/values.ts';
-import { compile } from './compile.ts';
+import { type Compilable, compile } from './compile.ts';
 import type { DependencySpec } from './dependency.ts';
 import { refuse } from './errors.ts';
 import { plainJson } from './plain-json.ts';
 import type { AnyTask } from './task.ts';
-import type { Definition, TaskData, WorkflowData } from './workflow-data.ts';
+import type { TaskData, WorkflowData } from './workflow-data.ts';
 
 type Written<Data> = { -readonly [Key in keyof Data]: Data[Key] };
 
@@ -14,7 +14,7 @@ type Written<Data> = { -readonly [Key in keyof Data]: Data[Key] };
  *
  * @throws OrchestratorError `EXPORT_IMPOSSIBLE`, `VALUE_UNSERIALISABLE`, and what `compile` throws
  */
-export function exportWorkflow(workflow: Definition & { readonly status: string }): WorkflowData {
+export function exportWorkflow(workflow: Compilable): WorkflowData {
   const at = `workflow ${JSON.stringify(workflow.name)}`;
   if (workflow.inputSchema !== undefined)
     throw impossible(`${at}/input`, 'a schema', 'no schema for the input');

@@ -10,7 +10,7 @@ import {
   invalidOption,
   reading,
 } from './checks.ts';
-import { compile } from './compile.ts';
+import { type CompiledPlace, compile } from './compile.ts';
 import { countEdit, freeze, sealed } from './drafts.ts';
 import { refuse, unreadable } from './errors.ts';
 import { exportWorkflow } from './export-workflow.ts';
@@ -91,10 +91,10 @@ export class Workflow<in In = never, out Outputs = unknown> {
   /** @internal Tasks that are not listed and are known before the dependencies are followed. */
   readonly joined: readonly AnyTask[];
   #status: DefinitionStatus = 'draft';
+  /** No proxy and no look-alike has it. */
+  readonly #compiled: CompiledPlace = { latest: undefined };
   /** Made by the first edit. */
   #ids: Set<string> | undefined;
-  /** No proxy and no look-alike has it. */
-  readonly #isMade = true;
 
   /** @internal Use `defineWorkflow`. */
   constructor(name: unknown, given: unknown, tasks?: readonly AnyTask[], joined = NO_TASKS) {
@@ -129,6 +129,11 @@ export class Workflow<in In = never, out Outputs = unknown> {
     } catch (thrown) {
       throw unreadable(thrown, 'DEFINITION_INVALID', at, OPTIONS_ALLOWED);
     }
+  }
+
+  /** @internal What it was compiled to; that is known also of one that is registered, and so frozen. */
+  get compiled(): CompiledPlace {
+    return this.#compiled;
   }
 
   /** Whether it is a draft, registered or archived. */
@@ -302,7 +307,7 @@ export class Workflow<in In = never, out Outputs = unknown> {
 
   /** Whether a value was made by `defineWorkflow`. */
   static is(value: unknown): value is AnyWorkflow {
-    return typeof value === 'object' && value !== null && #isMade in value && value.#isMade;
+    return typeof value === 'object' && value !== null && #compiled in value;
   }
 }
 

@@ -49,28 +49,40 @@ export function outcomeOf<Outputs>(run: LiveRun, large: LargeValues | undefined)
   const error = errorOf(run, status, outputs, failures);
   if (run.plan.listed <= OUTPUTS_AT_ONCE_MAX)
     return { runId, status, outputs: outputs() as Partial<Outputs>, failures, error };
-  return {
-    runId,
-    status,
-    get outputs() {
-      return outputs() as Partial<Outputs>;
-    },
-    failures,
-    error,
-  };
+  return withLazyOutputs({ runId, status, failures, error }, () => outputs() as Partial<Outputs>);
 }
 
 /** The same for a run that ended well. */
 export function resultOf<Outputs>(settled: SettledRun<Outputs>, listed: number): RunResult<Outputs> {
   if (listed <= OUTPUTS_AT_ONCE_MAX)
     return { runId: settled.runId, status: 'completed', outputs: settled.outputs as Outputs };
-  return {
-    runId: settled.runId,
-    status: 'completed',
-    get outputs() {
-      return settled.outputs as Outputs;
-    },
-  };
+  return withLazyOutputs(
+    { runId: settled.runId, status: 'completed' as const },
+    () => settled.outputs as Outputs,
+  );
+}
+
+const GATHER = Symbol('gather');
+
+/**
+ * One getter for all: V8 keeps the getter of an object literal in a hidden class of its own, and that, with the run and
+ * all its tasks behind it, until the next full collection, however soon the object itself is let go.
+ */
+const LAZY_OUTPUTS: PropertyDescriptor & ThisType<{ readonly [GATHER]: () => unknown }> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return this[GATHER]();
+  },
+};
+
+function withLazyOutputs<Fields extends object, Outputs>(
+  fields: Fields,
+  gather: () => Outputs,
+): Fields & { readonly outputs: Outputs } {
+  Object.defineProperty(fields, GATHER, { value: gather });
+  Object.defineProperty(fields, 'outputs', LAZY_OUTPUTS);
+  return fields as Fields & { readonly outputs: Outputs };
 }
 
 function errorOf(

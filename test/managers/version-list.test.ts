@@ -56,4 +56,15 @@ describe('the versions of one workflow', () => {
     list.put(versionOf(chain(['b']), 5));
     expect(list.withContent(compile(chain(['a'])), true)?.version).toBe(4);
   });
+
+  it('gives for an earlier object of a version that object and its plan, not those that stand for it now', () => {
+    const [first, second] = [chain(['a']), chain(['a'])];
+    const list = listOf(first);
+    list.put(versionOf(second, 1));
+    expect(list.newest.workflow).toBe(second);
+    expect(list.of(second)).toBe(list.newest);
+    expect(list.of(first)).toEqual({ ...list.newest, workflow: first, plan: compile(first) });
+    expect(list.of(first)?.plan).toBe(compile(first));
+    expect(list.of(chain(['a']))).toBeUndefined();
+  });
 });

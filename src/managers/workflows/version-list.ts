@@ -7,6 +7,7 @@
  * VL2  The newest version is the one with the highest number, in whatever order they came.
  */
 import { describeName } from '../../base/values.ts';
+import { compile } from '../../model/compile.ts';
 import { refuse } from '../../model/errors.ts';
 import type { CompiledPlan } from '../../model/plan.ts';
 import { isSamePlan, structureMark } from '../../model/same-plan.ts';
@@ -39,7 +40,8 @@ const COMPARED_MAX = 8;
 export class VersionList {
   readonly #workflowId: string;
   readonly #byNumber = new Map<number, WorkflowVersion>();
-  readonly #byWorkflow = new WeakMap<AnyWorkflow, WorkflowVersion>();
+  /** Numbers, since what a weak table leads to counts as alive until the next full collection. */
+  readonly #byWorkflow = new WeakMap<AnyWorkflow, number>();
   /** The numbers for each mark of a structure, the highest last; made when it is first asked for. */
   readonly #byStructure = new Map<number, number[]>();
   /** Versions that are not in it yet. */
@@ -57,7 +59,11 @@ export class VersionList {
 
   /** The version for which this very object stands. */
   of(workflow: AnyWorkflow): WorkflowVersion | undefined {
-    return this.#byWorkflow.get(workflow);
+    const number = this.#byWorkflow.get(workflow);
+    if (number === undefined) return undefined;
+    const version = this.get(number);
+    if (version.workflow === workflow) return version;
+    return Object.freeze({ ...version, workflow: workflow as OpenWorkflow, plan: compile(workflow) });
   }
 
   /**
@@ -116,7 +122,7 @@ export class VersionList {
     const version = Object.freeze(given);
     if (!this.#byNumber.has(version.version)) this.#unmarked.push(version.version);
     this.#byNumber.set(version.version, version);
-    this.#byWorkflow.set(version.workflow, version);
+    this.#byWorkflow.set(version.workflow, version.version);
     if (this.#newest === undefined || version.version >= this.#newest.version) this.#newest = version;
     return version;
   }
